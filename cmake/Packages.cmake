@@ -1,0 +1,23 @@
+# Third-party packages, as Debian 12 names and ships them (packages.txt). Nothing is downloaded.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(CURL 7.88 REQUIRED)
+find_package(SQLite3 3.40 REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
+find_package(spdlog 1.10 CONFIG REQUIRED)
+find_package(prometheus-cpp CONFIG REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+if(AULM_GATEWAY_TESTS)
+  find_package(GTest 1.12 REQUIRED)
+  find_package(benchmark 1.7 CONFIG REQUIRED)
+endif()
+
+# Asio and Beast are headers; their bodies are compiled once, in this library.
+add_library(gateway_boost_asio STATIC cmake/boost_asio.cc)
+target_compile_definitions(gateway_boost_asio PUBLIC
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION)
+target_link_libraries(gateway_boost_asio PUBLIC Boost::headers OpenSSL::SSL Threads::Threads)

@@ -1,0 +1,1 @@
+// Carries the precompiled header that targets with gRPC headers reuse; see CMakeLists.txt.

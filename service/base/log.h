@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace aulm::gateway {
+
+enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
+
+// Starts the process's log: one JSON object a line on standard error, written by a thread of its own so that no caller
+// waits for a slow terminal or pipe. Before it, and in tests, lines go to standard error directly.
+void StartLog(LogLevel level);
+
+// Writes what is queued and ends the log's thread. Lines after it go to standard error directly. Only when no other
+// thread can be writing a line.
+void StopLog();
+
+// One line of the log, written when it goes out of scope:
+//   LogLine(LogLevel::kInfo, "send").Field("session_id", id).Field("to", MaskPhone(to));
+// The first word says what happened; fields say the rest. Never give it a secret, a body or a whole phone number
+// (MaskPhone). Fields of a line below the log's level cost nothing.
+class LogLine {
+ public:
+  LogLine(LogLevel level, absl::string_view event);
+  ~LogLine();
+
+  LogLine(const LogLine&) = delete;
+  LogLine& operator=(const LogLine&) = delete;
+
+  // Escaped as JSON; bytes that are not UTF-8 become U+FFFD; cut at 512 bytes.
+  LogLine& Field(absl::string_view key, absl::string_view value);
+  LogLine& Field(absl::string_view key, const char* value) { return Field(key, absl::string_view(value)); }
+  LogLine& Field(absl::string_view key, bool value);
+  // In milliseconds with three decimals: name the key …_ms.
+  LogLine& Field(absl::string_view key, absl::Duration value);
+  template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
+  LogLine& Field(absl::string_view key, Integer value) {
+    return IntegerField(key, static_cast<int64_t>(value));
+  }
+
+ private:
+  LogLine& IntegerField(absl::string_view key, int64_t value);
+  void Key(absl::string_view key);
+
+  LogLevel level_;
+  bool on_;
+  std::string line_;
+};
+
+}  // namespace aulm::gateway

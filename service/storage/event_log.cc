@@ -1,0 +1,1 @@
+#include "service/storage/event_log.h"
