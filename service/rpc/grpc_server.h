@@ -1,0 +1,57 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "grpcpp/security/server_credentials.h"
+#include "grpcpp/server.h"
+
+namespace aulm::gateway {
+
+struct GrpcServerOptions {
+  std::string address;  // host:port; port 0 means any free port
+  std::shared_ptr<grpc::ServerCredentials> credentials;
+  bool reflection = true;
+};
+
+// A service and its full name, "aulm.gateway.v1.EventService": gRPC 1.51 does not tell it.
+struct NamedService {
+  std::string name;
+  grpc::Service* service;
+};
+
+// The gRPC listener: limits, keepalive, health and reflection around the services it is given. Health says NOT_SERVING
+// for every service until SetServing(true).
+class GrpcServer {
+ public:
+  // Binds and starts. The services outlive the server. Error: UNAVAILABLE naming the address when it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<GrpcServer>> Start(const GrpcServerOptions& options,
+                                                           std::vector<NamedService> services);
+
+  // Shuts down at once when Shutdown was not called.
+  ~GrpcServer();
+
+  // "host:port" with the port that was bound.
+  const std::string& address() const { return address_; }
+
+  // What the standard health service answers from now on, for "" and every service.
+  void SetServing(bool serving);
+
+  // Takes no further calls, waits for those under way, cancels them after `grace`, then waits for them to end. Blocks.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  GrpcServer() = default;
+
+  std::string address_;
+  std::vector<NamedService> services_;
+  std::unique_ptr<grpc::Server> server_;
+  bool shut_down_ = false;
+};
+
+}  // namespace aulm::gateway

@@ -1,0 +1,50 @@
+#include "service/rpc/unary_call.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "service/base/status_details.h"
+#include "service/rpc/status_conversion.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr absl::Duration kMargin = absl::Milliseconds(50);
+
+}  // namespace
+
+UnaryCall::UnaryCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
+                     absl::Duration default_deadline)
+    : context_(context), metrics_(metrics), clock_(clock), start_(clock.Now()) {
+  metrics_.Started();
+  metrics_.MessageReceived();
+  const std::chrono::system_clock::time_point asked = context.deadline();
+  const absl::Duration allowed = asked == std::chrono::system_clock::time_point::max()
+                                     ? default_deadline
+                                     : absl::FromChrono(asked - std::chrono::system_clock::now());
+  answer_by_ = start_ + allowed - std::min(kMargin, std::max(absl::ZeroDuration(), allowed / 2));
+}
+
+void UnaryCall::End(const absl::Status& status) {
+  const grpc::Status converted = ToGrpcStatus(status);
+  AddErrorTrailers(status, context_);
+  const absl::Duration took = clock_.Now() - start_;
+  metrics_.Handled(converted.error_code(), took);
+  if (converted.ok()) metrics_.MessagesSent();
+  {
+    LogLine line(converted.ok() ? LogLevel::kInfo : LogLevel::kWarn, "call");
+    line.Field("method", metrics_.method()).Field("code", CodeName(converted.error_code()));
+    if (!status.ok()) line.Field("reason", ReasonOf(status)).Field("message", status.message());
+    line.Field("took_ms", took);
+    Describe(line);
+  }
+  Finish(converted);  // the last touch: OnDone may run before it returns
+}
+
+std::string UnaryCall::Metadata(const std::string& key) const {
+  const auto& metadata = context_.client_metadata();
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? std::string() : std::string(found->second.data(), found->second.size());
+}
+
+}  // namespace aulm::gateway

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "grpcpp/server_context.h"
+#include "grpcpp/support/server_callback.h"
+#include "service/base/clock.h"
+#include "service/base/log.h"
+#include "service/rpc/rpc_metrics.h"
+
+namespace aulm::gateway {
+
+// What every unary method does around its own work: the deadline, the status and its trailers, the log line, the
+// metrics. A method derives from it, starts its work in its constructor or after, and ends with End. It deletes itself
+// when gRPC is through with it.
+class UnaryCall : public grpc::ServerUnaryReactor {
+ public:
+  // All arguments outlive the call. `default_deadline` holds for callers that set none.
+  UnaryCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
+            absl::Duration default_deadline);
+
+  UnaryCall(const UnaryCall&) = delete;
+  UnaryCall& operator=(const UnaryCall&) = delete;
+
+  // When the caller must have its answer: its deadline less a margin of 50 ms, so that the answer is ours and typed, not
+  // its own library's bare DEADLINE_EXCEEDED. A call shorter than 100 ms keeps half its time.
+  absl::Time answer_by() const { return answer_by_; }
+
+ protected:
+  ~UnaryCall() override = default;
+
+  // Ends the call: exactly once, on any thread, never under a lock that OnDone needs. Fill the response before.
+  void End(const absl::Status& status);
+
+  // The call's own fields for its log line; the status and the time taken are there already. Runs inside End.
+  virtual void Describe(LogLine& line) const = 0;
+
+  grpc::CallbackServerContext& context() { return context_; }
+  const grpc::CallbackServerContext& context() const { return context_; }
+
+  // The value of a metadata key of the caller's, or empty.
+  std::string Metadata(const std::string& key) const;
+
+ private:
+  void OnDone() final { delete this; }
+
+  grpc::CallbackServerContext& context_;
+  MethodMetrics& metrics_;
+  const Clock& clock_;
+  const absl::Time start_;
+  absl::Time answer_by_;
+};
+
+}  // namespace aulm::gateway
