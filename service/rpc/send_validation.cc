@@ -1,0 +1,80 @@
+#include "service/rpc/send_validation.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "service/base/text.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr size_t kMaxBodyCharacters = 4096;     // aulm API, "send-text"
+constexpr size_t kMaxCaptionCharacters = 1024;  // aulm API, "send-image"
+constexpr size_t kMaxRequestIdBytes = 128;
+constexpr int kMaxLabels = 16;
+constexpr size_t kMaxLabelKeyBytes = 64;
+constexpr size_t kMaxLabelValueCharacters = 256;
+
+bool IsLabelKey(absl::string_view key) {
+  return !key.empty() && key.size() <= kMaxLabelKeyBytes && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '_' || c == '.' || c == '-';
+  });
+}
+
+void CheckText(absl::string_view field, absl::string_view text, size_t least, size_t most, FieldViolations& bad) {
+  const std::optional<size_t> characters = CountCodePoints(text);
+  if (!characters.has_value()) {
+    bad.Add(field, "must be valid UTF-8");
+  } else if (*characters < least || *characters > most) {
+    bad.Add(field, absl::StrCat("must have ", least, " to ", most, " characters, has ", *characters));
+  }
+}
+
+// The fields that both kinds of send have.
+template <typename Request>
+void CheckCommon(const Request& request, FieldViolations& bad) {
+  CheckSessionId(request.session_id(), bad);
+  if (!IsE164(request.to())) {
+    bad.Add("to", "must be a phone number in E.164 form, such as +966512345678: \"+\", then 7 to 15 digits");
+  }
+  const std::string& id = request.request_id();
+  const bool printable = std::all_of(id.begin(), id.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  if (id.size() > kMaxRequestIdBytes || !printable) {
+    bad.Add("request_id", absl::StrCat("must be 1 to ", kMaxRequestIdBytes,
+                                       " printable ASCII characters without spaces, or empty to have one made"));
+  }
+  if (request.labels_size() > kMaxLabels) {
+    bad.Add("labels", absl::StrCat("must have at most ", kMaxLabels, " entries, has ", request.labels_size()));
+  }
+  for (const auto& [key, value] : request.labels()) {
+    if (!IsLabelKey(key)) {
+      bad.Add("labels", absl::StrCat("keys must be 1 to ", kMaxLabelKeyBytes, " characters of [a-z0-9_.-]"));
+    }
+    CheckText("labels", value, 0, kMaxLabelValueCharacters, bad);
+  }
+}
+
+}  // namespace
+
+void CheckSessionId(const std::string& session_id, FieldViolations& bad) {
+  if (!IsUuid(session_id)) bad.Add("session_id", "must be the session's UUID, as aulm's dashboard shows it");
+}
+
+void CheckSendText(const v1::SendTextRequest& request, FieldViolations& bad) {
+  CheckCommon(request, bad);
+  CheckText("body", request.body(), 1, kMaxBodyCharacters, bad);
+}
+
+void CheckSendImage(const v1::SendImageRequest& request, FieldViolations& bad) {
+  CheckCommon(request, bad);
+  if (request.image_case() == v1::SendImageRequest::IMAGE_NOT_SET) {
+    bad.Add("image", "is missing: give image_url or image_data");
+  }
+  CheckText("caption", request.caption(), 0, kMaxCaptionCharacters, bad);
+}
+
+}  // namespace aulm::gateway
