@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+
+namespace aulm::gateway {
+
+// Environment variables by name. Tests write their own; main takes the process's.
+using Environment = absl::btree_map<std::string, std::string>;
+
+// The variables of this process that begin with AULM_ or GATEWAY_, which are all that LoadSettings looks at.
+// Not while another thread changes the environment.
+Environment ProcessEnvironment();
+
+// One line for each variable that begins with AULM_ or GATEWAY_ and means nothing to the gateway (a slip of the pen,
+// most often), with the name that was probably meant. Leaves out what Kubernetes sets for a service of such a name
+// (GATEWAY_SERVICE_HOST, GATEWAY_PORT_8080_TCP_ADDR) and the build's own AULM_GATEWAY_….
+std::vector<std::string> DescribeUnknownVariables(const Environment& environment);
+
+}  // namespace aulm::gateway

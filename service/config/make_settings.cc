@@ -1,0 +1,240 @@
+#include "service/config/make_settings.h"
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "service/config/json_duration.h"
+#include "service/config/make_accounts.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr absl::Duration kDay = absl::Hours(24);
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
+}
+
+class SettingsReader {
+ public:
+  SettingsReader(const config::v1::GatewayConfig& config, const Environment& environment,
+                 const SecretFileReader& read_file, Problems& problems)
+      : config_(config), environment_(environment), read_file_(read_file), problems_(problems) {}
+
+  Settings Read() {
+    ReadListeners();
+    ReadStore();
+    settings_.accounts = MakeAccounts(config_, environment_, read_file_, problems_);
+    ReadLimits();
+    ReadLogLevel();
+    settings_.warnings = DescribeUnknownVariables(environment_);
+    return std::move(settings_);
+  }
+
+ private:
+  // Where a value came from, for messages, and the value; the environment wins.
+  struct Given {
+    std::string field;
+    std::string text;
+  };
+  Given TextOf(absl::string_view variable, absl::string_view field, absl::string_view in_file) const {
+    const auto set = environment_.find(variable);
+    if (set != environment_.end() && !set->second.empty()) return {set->first, set->second};
+    return {std::string(field), std::string(in_file)};
+  }
+
+  void ReadListeners() {
+    const config::v1::Listeners& listeners = config_.listeners();
+    const std::string grpc = ReadAddress(
+        TextOf("GATEWAY_GRPC_LISTEN", "listeners.grpc.address",
+               listeners.grpc().has_address() ? listeners.grpc().address() : ToString(settings_.grpc.address)),
+        settings_.grpc.address);
+    ReadAddress(
+        TextOf("GATEWAY_WEBHOOK_LISTEN", "listeners.webhook.address",
+               listeners.webhook().has_address() ? listeners.webhook().address() : ToString(settings_.webhook.address)),
+        settings_.webhook.address);
+    const std::string admin = ReadAddress(
+        TextOf("GATEWAY_ADMIN_LISTEN", "listeners.admin.address",
+               listeners.admin().has_address() ? listeners.admin().address() : ToString(settings_.admin.address)),
+        settings_.admin.address);
+    settings_.grpc.callers_optional = listeners.grpc().callers_optional();
+    if (listeners.grpc().has_tls()) settings_.grpc.tls = ReadTls("listeners.grpc.tls", listeners.grpc().tls());
+    if (listeners.webhook().has_tls())
+      settings_.webhook.tls = ReadTls("listeners.webhook.tls", listeners.webhook().tls());
+    if (listeners.admin().has_tls()) settings_.admin.tls = ReadTls("listeners.admin.tls", listeners.admin().tls());
+
+    if (!IsLoopbackHost(settings_.grpc.address.host) && !settings_.grpc.callers_optional) {
+      problems_.Add(
+          grpc, absl::StrCat(ToString(settings_.grpc.address), " is open to the network, where anyone could send"),
+          "listen on 127.0.0.1, or set listeners.grpc.callers_optional if the network itself keeps others out");
+    }
+    if (!IsLoopbackHost(settings_.admin.address.host)) {
+      problems_.Add(admin, absl::StrCat(ToString(settings_.admin.address), " is open to the network"),
+                    "listen on 127.0.0.1, and reach it from elsewhere through a tunnel or a proxy on this machine");
+    }
+    CheckDistinct("grpc", settings_.grpc.address, "webhook", settings_.webhook.address);
+    CheckDistinct("grpc", settings_.grpc.address, "admin", settings_.admin.address);
+    CheckDistinct("webhook", settings_.webhook.address, "admin", settings_.admin.address);
+  }
+
+  // Gives back the name of what the address came from.
+  std::string ReadAddress(const Given& given, ListenAddress& address) {
+    auto parsed = ParseListenAddress(given.text);
+    if (parsed.ok()) {
+      address = *std::move(parsed);
+    } else {
+      problems_.Add(given.field, parsed.status());
+    }
+    return given.field;
+  }
+
+  void CheckDistinct(absl::string_view name, const ListenAddress& address, absl::string_view other_name,
+                     const ListenAddress& other) {
+    if (address.port == 0 || address != other) return;
+    problems_.Add(absl::StrCat("listeners.", other_name, ".address"),
+                  absl::StrCat(ToString(address), " is the ", name, " listener's too"),
+                  "give each listener a port of its own");
+  }
+
+  TlsSettings ReadTls(const std::string& path, const config::v1::Tls& tls) {
+    CheckReadable(absl::StrCat(path, ".certificate_file"), tls.certificate_file(), "a PEM certificate");
+    CheckReadable(absl::StrCat(path, ".key_file"), tls.key_file(), "its private key in PEM");
+    return {.certificate_file = tls.certificate_file(), .key_file = tls.key_file()};
+  }
+
+  void CheckReadable(const std::string& field, const std::string& path, absl::string_view holds) {
+    const std::string remedy = absl::StrCat("give the path of a file that holds ", holds);
+    if (path.empty()) {
+      problems_.Add(field, "is missing", remedy);
+    } else if (const auto content = read_file_(path); !content.ok()) {
+      problems_.Add(field, absl::StrCat(path, ": ", content.status().message()), remedy);
+    }
+  }
+
+  void ReadStore() {
+    const config::v1::Store& store = config_.store();
+    StoreSettings& settings = settings_.store;
+    const Given url = TextOf("GATEWAY_STORE", "store.url", store.has_url() ? store.url() : settings.url);
+    absl::string_view folder = url.text;
+    if (absl::StartsWith(folder, "nats://")) {
+      problems_.Add(url.field, "nats:// is not available yet", "use sqlite://<folder>, such as sqlite://./data");
+    } else if (!absl::ConsumePrefix(&folder, "sqlite://") || folder.empty()) {
+      problems_.Add(url.field, absl::StrCat(Quoted(url.text), " names no store"),
+                    "write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or sqlite://./data");
+    } else {
+      settings.url = url.text;
+      settings.folder = std::string(folder);
+    }
+    if (store.has_retention()) {
+      ReadDuration("store.retention", store.retention(), absl::Hours(1), 3650 * kDay, settings.retention);
+    }
+    if (store.has_dedupe_retention()) {
+      ReadDuration("store.dedupe_retention", store.dedupe_retention(), 30 * kDay, 3650 * kDay,
+                   settings.dedupe_retention);
+    }
+    constexpr int64_t kSmallestLog = 16 << 20;
+    if (store.max_bytes() != 0 && store.max_bytes() < kSmallestLog) {
+      problems_.Add("store.max_bytes", absl::StrCat(store.max_bytes(), " is less than ", kSmallestLog),
+                    "give at least that many bytes, or 0 for no bound");
+    }
+    settings.max_bytes = store.max_bytes();
+  }
+
+  void ReadLimits() {
+    const config::v1::Limits& limits = config_.limits();
+    LimitSettings& settings = settings_.limits;
+    constexpr int64_t kMiB = 1 << 20;
+    // gRPC takes messages of 8 MiB: the image and everything beside it must fit in.
+    if (limits.has_max_image_bytes()) {
+      ReadCount("limits.max_image_bytes", limits.max_image_bytes(), 1024, 7 * kMiB, settings.max_image_bytes);
+    }
+    // The log takes a body of 1 MiB.
+    if (limits.has_webhook_body_bytes()) {
+      ReadCount("limits.webhook_body_bytes", limits.webhook_body_bytes(), 1024, kMiB, settings.webhook_body_bytes);
+    }
+    if (limits.has_webhook_connections()) {
+      ReadCount("limits.webhook_connections", limits.webhook_connections(), 1, 65536, settings.webhook_connections);
+    }
+    if (limits.has_webhooks_in_flight()) {
+      ReadCount("limits.webhooks_in_flight", limits.webhooks_in_flight(), 1, 1'000'000, settings.webhooks_in_flight);
+    }
+    if (limits.has_streams()) ReadCount("limits.streams", limits.streams(), 1, 1'000'000, settings.streams);
+    if (limits.has_ring_bytes()) {
+      ReadCount("limits.ring_bytes", limits.ring_bytes(), kMiB, 4096 * kMiB, settings.ring_bytes);
+    }
+    if (limits.has_stream_max_age()) {
+      ReadDuration("limits.stream_max_age", limits.stream_max_age(), absl::Minutes(1), 7 * kDay,
+                   settings.stream_max_age);
+    }
+    if (limits.has_stream_stall()) {
+      ReadDuration("limits.stream_stall", limits.stream_stall(), absl::Seconds(1), absl::Hours(1),
+                   settings.stream_stall);
+    }
+    if (limits.has_send_settle()) {
+      ReadDuration("limits.send_settle", limits.send_settle(), absl::Seconds(1), absl::Minutes(10),
+                   settings.send_settle);
+    }
+    if (limits.has_default_deadline()) {
+      ReadDuration("limits.default_deadline", limits.default_deadline(), absl::Seconds(1), absl::Minutes(10),
+                   settings.default_deadline);
+    }
+  }
+
+  void ReadCount(absl::string_view field, int64_t value, int64_t lowest, int64_t highest, size_t& setting) {
+    if (value < lowest || value > highest) {
+      problems_.Add(field, absl::StrCat(value, " is not within ", lowest, " to ", highest),
+                    absl::StrCat("give a number in that range, or leave it out for ", setting));
+      return;
+    }
+    setting = static_cast<size_t>(value);
+  }
+
+  void ReadDuration(absl::string_view field, const google::protobuf::Duration& given, absl::Duration shortest,
+                    absl::Duration longest, absl::Duration& setting) {
+    const absl::Duration value = FromProto(given);
+    if (value < shortest || value > longest) {
+      problems_.Add(field,
+                    absl::StrCat(ToJsonDuration(value), " is not within ", ToJsonDuration(shortest), " to ",
+                                 ToJsonDuration(longest)),
+                    absl::StrCat("give a duration in that range, or leave it out for ", ToJsonDuration(setting)));
+      return;
+    }
+    setting = value;
+  }
+
+  void ReadLogLevel() {
+    if (!config_.log().has_level()) return;
+    const absl::string_view level = config_.log().level();
+    if (level == "trace") {
+      settings_.log_level = LogLevel::kTrace;
+    } else if (level == "debug") {
+      settings_.log_level = LogLevel::kDebug;
+    } else if (level == "info") {
+      settings_.log_level = LogLevel::kInfo;
+    } else if (level == "warn") {
+      settings_.log_level = LogLevel::kWarn;
+    } else if (level == "error") {
+      settings_.log_level = LogLevel::kError;
+    } else {
+      problems_.Add("log.level", absl::StrCat(Quoted(level), " is no level"),
+                    "write trace, debug, info, warn or error");
+    }
+  }
+
+  const config::v1::GatewayConfig& config_;
+  const Environment& environment_;
+  const SecretFileReader& read_file_;
+  Problems& problems_;
+  Settings settings_;
+};
+
+}  // namespace
+
+Settings MakeSettings(const config::v1::GatewayConfig& config, const Environment& environment,
+                      const SecretFileReader& read_file, Problems& problems) {
+  return SettingsReader(config, environment, read_file, problems).Read();
+}
+
+}  // namespace aulm::gateway
