@@ -50,9 +50,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   std::unique_ptr<GrpcServer> server(new GrpcServer());
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr || port == 0) {
-    return absl::UnavailableError(
-        absl::StrCat("cannot listen for gRPC on ", options.address,
-                     ": is the port in use, or the address not this machine's? Set GATEWAY_GRPC_LISTEN to another one"));
+    return absl::UnavailableError(absl::StrCat(
+        "cannot listen for gRPC on ", options.address,
+        ": is the port in use, or the address not this machine's? Set GATEWAY_GRPC_LISTEN to another one"));
   }
   server->services_ = std::move(services);
   server->address_ = WithPort(options.address, port);

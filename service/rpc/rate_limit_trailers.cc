@@ -8,7 +8,8 @@ namespace aulm::gateway {
 
 void AddRequestIdTrailer(const std::string& aulm_request_id, grpc::ServerContextBase& context) {
   for (const char c : aulm_request_id) {
-    if (!absl::ascii_isprint(static_cast<unsigned char>(c))) return;  // not valid as metadata; the details still have it
+    if (!absl::ascii_isprint(static_cast<unsigned char>(c)))
+      return;  // not valid as metadata; the details still have it
   }
   context.AddTrailingMetadata("x-request-id", aulm_request_id);
 }

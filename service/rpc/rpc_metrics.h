@@ -49,8 +49,8 @@ class RpcMetrics {
   // The registry must outlive this.
   explicit RpcMetrics(prometheus::Registry& registry);
 
-  // Makes the series of one method. `service` is the full name, "aulm.gateway.v1.MessagingService". Not thread-safe; the
-  // result lives as long as this.
+  // Makes the series of one method. `service` is the full name, "aulm.gateway.v1.MessagingService". Not thread-safe;
+  // the result lives as long as this.
   MethodMetrics& AddMethod(MethodType type, absl::string_view service, absl::string_view method);
 
  private:

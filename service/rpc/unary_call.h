@@ -25,8 +25,8 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
 
-  // When the caller must have its answer: its deadline less a margin of 50 ms, so that the answer is ours and typed, not
-  // its own library's bare DEADLINE_EXCEEDED. A call shorter than 100 ms keeps half its time.
+  // When the caller must have its answer: its deadline less a margin of 50 ms, so that the answer is ours and typed,
+  // not its own library's bare DEADLINE_EXCEEDED. A call shorter than 100 ms keeps half its time.
   absl::Time answer_by() const { return answer_by_; }
 
  protected:

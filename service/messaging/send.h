@@ -1,0 +1,41 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "service/aulm/aulm_client.h"
+#include "service/aulm/image_source.h"
+
+namespace aulm::gateway {
+
+// What SendText says.
+struct TextMessage {
+  std::string body;  // 1 to 4096 code points of UTF-8
+};
+
+// What SendImage says.
+struct ImageMessage {
+  ImageSource image;
+  std::string caption;  // may be empty
+};
+
+// A send whose fields have been checked.
+struct Send {
+  std::string session_id;  // UUID
+  std::string to;          // E.164
+  std::variant<TextMessage, ImageMessage> message;
+  std::string request_id;  // the caller's, or one that was made for this call: never empty
+  std::map<std::string, std::string> labels;
+  std::string traceparent;  // the caller's; may be empty or malformed: then it is not passed on
+  absl::Time answer_by = absl::InfiniteFuture();
+};
+
+// The answer to a send that aulm took.
+struct SendAnswer {
+  SendResult result;
+  bool replayed = false;  // the stored answer of an earlier call with the same request id
+};
+
+}  // namespace aulm::gateway

@@ -1,0 +1,87 @@
+#include "service/rpc/messaging_service.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "service/aulm/image_source.h"
+#include "service/base/status_details.h"
+#include "service/rpc/send_call.h"
+#include "service/rpc/send_validation.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kService[] = "aulm.gateway.v1.MessagingService";
+
+template <typename Request>
+Send CommonFields(const Request& request) {
+  Send send;
+  send.session_id = request.session_id();
+  send.to = request.to();
+  send.labels.insert(request.labels().begin(), request.labels().end());
+  return send;
+}
+
+// The request's image, checked; nullopt with a violation in `bad`, or when the request has none.
+std::optional<ImageSource> ImageOf(const v1::SendImageRequest& request, size_t max_image_bytes, FieldViolations& bad) {
+  switch (request.image_case()) {
+    case v1::SendImageRequest::kImageUrl:
+      return ImageFromUrl(request.image_url(), max_image_bytes, bad);
+    case v1::SendImageRequest::kImageData:
+      return ImageFromBytes(request.image_data().data(), request.image_data().mime_type(), max_image_bytes, bad);
+    case v1::SendImageRequest::IMAGE_NOT_SET:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+MessagingService::MessagingService(Options options, Sender& sender, RpcMetrics& metrics, const Clock& clock,
+                                   Random& random)
+    : options_(options),
+      sender_(sender),
+      clock_(clock),
+      random_(random),
+      send_text_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendText")),
+      send_image_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendImage")) {}
+
+grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext* context,
+                                                     const v1::SendTextRequest* request,
+                                                     v1::SendTextResponse* response) {
+  FieldViolations bad;
+  CheckSendText(*request, bad);
+  auto* call =
+      new SendCallOf<v1::SendTextResponse>(*response, *context, send_text_metrics_, clock_, options_.default_deadline,
+                                           request->request_id().empty() ? random_.Uuid() : request->request_id());
+  if (!bad.empty()) {
+    call->Refuse(bad.ToStatus(/*is_send=*/true));
+    return call;
+  }
+  Send send = CommonFields(*request);
+  send.message = TextMessage{request->body()};
+  call->Begin(sender_, std::move(send));
+  return call;
+}
+
+grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContext* context,
+                                                      const v1::SendImageRequest* request,
+                                                      v1::SendImageResponse* response) {
+  FieldViolations bad;
+  CheckSendImage(*request, bad);
+  std::optional<ImageSource> image = ImageOf(*request, options_.max_image_bytes, bad);
+  auto* call =
+      new SendCallOf<v1::SendImageResponse>(*response, *context, send_image_metrics_, clock_, options_.default_deadline,
+                                            request->request_id().empty() ? random_.Uuid() : request->request_id());
+  if (!bad.empty() || !image.has_value()) {
+    call->Refuse(bad.ToStatus(/*is_send=*/true));
+    return call;
+  }
+  Send send = CommonFields(*request);
+  send.message = ImageMessage{*std::move(image), request->caption()};
+  call->Begin(sender_, std::move(send));
+  return call;
+}
+
+}  // namespace aulm::gateway

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "aulm/gateway/v1/message.pb.h"
+#include "aulm/gateway/v1/rate_limit.pb.h"
+#include "service/messaging/send.h"
+#include "service/messaging/sender.h"
+#include "service/rpc/unary_call.h"
+
+namespace aulm::gateway {
+
+// One SendText or SendImage call: gives the send up when its caller goes away, fills the response, ends the call.
+class SendCall : public UnaryCall {
+ public:
+  SendCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
+           absl::Duration default_deadline, std::string request_id);
+
+  // Ends the call without a send; the status gets the outcome not_sent and the request id.
+  void Refuse(absl::Status status);
+
+  // Sets the send on its way; the request id, the deadline and the trace context are filled in here.
+  void Begin(Sender& sender, Send send);
+
+  void OnCancel() final;
+
+ protected:
+  // Fills the method's response, which gRPC owns until the call is done.
+  virtual void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) = 0;
+
+ private:
+  void Complete(const absl::StatusOr<SendAnswer>& answer);
+  void Describe(LogLine& line) const final;
+
+  const std::string request_id_;
+  std::string session_id_;
+  std::string to_;
+  std::string message_id_;
+  std::string aulm_request_id_;
+
+  absl::Mutex mutex_;
+  std::shared_ptr<PendingSend> pending_ ABSL_GUARDED_BY(mutex_);
+};
+
+// SendTextResponse and SendImageResponse have the same three fields.
+template <typename Response>
+class SendCallOf final : public SendCall {
+ public:
+  SendCallOf(Response& response, grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
+             absl::Duration default_deadline, std::string request_id)
+      : SendCall(context, metrics, clock, default_deadline, std::move(request_id)), response_(response) {}
+
+ private:
+  void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) override {
+    *response_.mutable_message() = message;
+    if (rate_limit != nullptr) *response_.mutable_rate_limit() = *rate_limit;
+    response_.set_replayed(replayed);
+  }
+
+  Response& response_;
+};
+
+}  // namespace aulm::gateway
