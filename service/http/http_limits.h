@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+
+#include "absl/time/time.h"
+
+namespace aulm::gateway {
+
+// What an HttpServer grants its peers, so that no number of them, however slow or broken, costs it more than this.
+// A limit of time that runs out closes the connection without an answer: to a client it looks like a broken network,
+// which it may retry, and not like a refusal.
+struct HttpLimits {
+  // From accept (or from the first byte of a later request) to the end of the header; a TLS handshake counts too.
+  absl::Duration header_time = absl::Seconds(5);
+  // From the end of the header to the end of the body.
+  absl::Duration body_time = absl::Seconds(10);
+  // From the end of the body until the service has answered; then the server answers 503 in its place and closes.
+  absl::Duration answer_time = absl::Seconds(30);
+  // For a peer to take an answer.
+  absl::Duration write_time = absl::Seconds(10);
+  // Between two requests of one connection.
+  absl::Duration idle_time = absl::Seconds(75);
+  // How long the rest of a refused request is read and dropped, so that the peer sees the answer and not a reset.
+  absl::Duration linger_time = absl::Seconds(2);
+
+  // Of the request line and header together.
+  size_t header_bytes = 16 << 10;
+  // Header fields of a request; trailer fields apart.
+  size_t header_fields = 100;
+  size_t body_bytes = 1 << 20;
+  // Of bodies that are not complete, over all connections.
+  size_t incomplete_body_bytes = 128 << 20;
+  // At the limit, a new connection takes the place of the longest idle one, else of the oldest incomplete request.
+  size_t connections = 1024;
+};
+
+}  // namespace aulm::gateway

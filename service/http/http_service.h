@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "service/http/served_request.h"
+
+namespace aulm::gateway {
+
+// An answer. The server adds content-length, date and connection.
+struct ServedReply {
+  int status = 200;
+  absl::string_view content_type;  // of static storage; empty: no such field
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  bool close = false;  // true: the connection ends after this answer
+};
+
+// Takes replies; what stands behind a Reply. Implemented by the server's connections, and by tests.
+class ReplyTarget {
+ public:
+  virtual ~ReplyTarget() = default;
+
+  // Brings the reply to the request of that ticket; ignored when that request has gone. Thread-safe, never blocks.
+  virtual void Deliver(uint64_t ticket, ServedReply reply) = 0;
+};
+
+// The right to answer one request, once, from any thread and at any time, also after the connection or the whole server
+// has gone. One that is destroyed unused answers 503, so that no request is ever forgotten. Streamed answers will be
+// another member beside Send. Movable.
+class Reply {
+ public:
+  Reply(std::shared_ptr<ReplyTarget> target, uint64_t ticket) : target_(std::move(target)), ticket_(ticket) {}
+  Reply(Reply&&) = default;
+  Reply& operator=(Reply&&) = delete;
+  ~Reply();
+
+  void Send(ServedReply reply) &&;
+
+ private:
+  std::shared_ptr<ReplyTarget> target_;
+  uint64_t ticket_;
+};
+
+// Why a server ended a request or a connection by itself.
+enum class HttpRefusal {
+  kBrokenFraming,   // 400
+  kHeaderTooLarge,  // 431
+  kBodyTooLarge,    // 413
+  kBadExpectation,  // 417
+  kUnfinished,      // the peer went away in the middle of a request
+  kHeaderTime,      // closed without an answer, as are all that follow
+  kBodyTime,
+  kWriteTime,
+  kDisplaced,        // gave way to a newer connection
+  kConnectionLimit,  // a new connection for which nobody could give way
+  kAnswerTime,       // 503: the service did not answer in time
+  kHandshake,        // TLS failed
+};
+
+// The refusal as a word for logs and metrics, such as "broken_framing".
+absl::string_view HttpRefusalName(HttpRefusal refusal);
+
+// What an HttpServer serves. Every method is called on one of the server's threads (two requests may be handled at the
+// same time when it has two) and must not block. Must outlive the server.
+class HttpService {
+ public:
+  virtual ~HttpService() = default;
+
+  // Looks at a request whose body has not been read yet (method, path and headers are there). A reply refuses it before
+  // its body costs anything; nullopt lets it come.
+  virtual std::optional<ServedReply> Admit(const ServedRequest& request) {
+    static_cast<void>(request);
+    return std::nullopt;
+  }
+
+  // Handles a complete request. `request` and its views end when this returns; its body may be moved away. `reply` may
+  // be used before this returns or later.
+  virtual void Handle(ServedRequest& request, Reply reply) = 0;
+
+  // The server refused a request or connection by itself. `detail` says more in static words, never in the peer's.
+  virtual void OnRefused(HttpRefusal refusal, absl::string_view remote_address, absl::string_view detail) {
+    static_cast<void>(refusal);
+    static_cast<void>(remote_address);
+    static_cast<void>(detail);
+  }
+
+  // `change` connections more (or fewer) are open.
+  virtual void OnConnections(int change) { static_cast<void>(change); }
+};
+
+}  // namespace aulm::gateway
