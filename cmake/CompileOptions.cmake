@@ -6,6 +6,11 @@ target_include_directories(gateway_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(gateway_options INTERFACE
   -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wextra-semi)
 
+# Position-independent throughout, programs too, by one and the same flag: objects of libraries and of programs share a
+# precompiled header, and the client library may be linked into somebody's shared object.
+add_compile_options(-fPIC -fno-semantic-interposition)
+add_link_options(-pie)
+
 if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   target_compile_options(gateway_options INTERFACE -Wthread-safety -Wthread-safety-beta
     # gRPC's and Boost's headers are system headers; these two come through macros expanded in our files.
