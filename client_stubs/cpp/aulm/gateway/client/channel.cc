@@ -1,0 +1,119 @@
+#include "aulm/gateway/client/channel.h"
+
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "grpcpp/create_channel.h"
+#include "grpcpp/security/credentials.h"
+#include "grpcpp/support/channel_arguments.h"
+#include "grpcpp/support/client_interceptor.h"
+
+namespace aulm::gateway::client {
+namespace {
+
+constexpr absl::Duration kLeastKeepalive = absl::Seconds(20);
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// A lost gateway is looked for soon and often; gRPC's own backoff would grow to two minutes.
+constexpr int kLeastReconnectMs = 200;
+constexpr int kMostReconnectMs = 5'000;
+
+// Adds the bearer token to each call. An interceptor rather than call credentials: gRPC refuses those in plaintext,
+// where a mesh may well do the encryption.
+class BearerToken : public grpc::experimental::Interceptor {
+ public:
+  explicit BearerToken(const std::function<std::string()>& token) : token_(token) {}
+
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      if (const std::string token = token_(); !token.empty()) {
+        methods->GetSendInitialMetadata()->emplace("authorization", absl::StrCat("Bearer ", token));
+      }
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::function<std::string()>& token_;
+};
+
+class BearerTokenFactory : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit BearerTokenFactory(std::function<std::string()> token) : token_(std::move(token)) {}
+
+  grpc::experimental::Interceptor* CreateClientInterceptor(grpc::experimental::ClientRpcInfo*) override {
+    return new BearerToken(token_);
+  }
+
+ private:
+  const std::function<std::string()> token_;
+};
+
+grpc::ChannelArguments Arguments(const ChannelOptions& options) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  arguments.SetMaxSendMessageSize(kMaxMessageBytes);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, static_cast<int>(absl::ToInt64Milliseconds(options.keepalive)));
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  // A subscriber sends nothing after its request: pings must not stop for want of data.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kLeastReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMostReconnectMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMostReconnectMs);
+  arguments.SetServiceConfigJSON(kServiceConfigJson);
+  // No DNS record may bring retries back.
+  arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  // The gateway is inside: a web proxy in the environment is not meant for it.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.user_agent.empty()) arguments.SetUserAgentPrefix(options.user_agent);
+  return arguments;
+}
+
+}  // namespace
+
+const char kServiceConfigJson[] = R"({
+  "loadBalancingConfig": [{"round_robin": {}}],
+  "methodConfig": [
+    {
+      "name": [
+        {"service": "aulm.gateway.v1.SessionService", "method": "GetSessionStatus"},
+        {"service": "aulm.gateway.v1.EventService", "method": "ReadEvents"}
+      ],
+      "retryPolicy": {
+        "maxAttempts": 4,
+        "initialBackoff": "0.2s",
+        "maxBackoff": "2s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"]
+      }
+    }
+  ]
+})";
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel(const ChannelOptions& options) {
+  if (options.target.empty()) return absl::InvalidArgumentError("target is empty: give the gateway's host:port");
+  if (options.keepalive < kLeastKeepalive) {
+    return absl::InvalidArgumentError(absl::StrCat("keepalive is ", absl::FormatDuration(options.keepalive),
+                                                   ": the gateway allows no less than 20s"));
+  }
+  std::shared_ptr<grpc::ChannelCredentials> credentials;
+  if (options.tls.has_value()) {
+    if (options.tls->certificate_pem.empty() != options.tls->key_pem.empty()) {
+      return absl::InvalidArgumentError("tls: a client certificate and its key go together; only one is given");
+    }
+    grpc::SslCredentialsOptions ssl;
+    ssl.pem_root_certs = options.tls->ca_pem;
+    ssl.pem_cert_chain = options.tls->certificate_pem;
+    ssl.pem_private_key = options.tls->key_pem;
+    credentials = grpc::SslCredentials(ssl);
+  } else {
+    credentials = grpc::InsecureChannelCredentials();
+  }
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (options.bearer_token) interceptors.push_back(std::make_unique<BearerTokenFactory>(options.bearer_token));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(options.target, credentials, Arguments(options),
+                                                                 std::move(interceptors));
+}
+
+}  // namespace aulm::gateway::client

@@ -1,0 +1,110 @@
+#include "aulm/gateway/client/frame_stream.h"
+
+#include <utility>
+
+namespace aulm::gateway::client {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// One that waits and one that arrives, beside the one that is taken apart: enough to keep the connection busy.
+constexpr size_t kMostWaitingFrames = 2;
+
+}  // namespace
+
+std::shared_ptr<FrameStream> FrameStream::Start(v1::EventService::StubInterface& stub,
+                                                const v1::SubscribeEventsRequest& request) {
+  std::shared_ptr<FrameStream> stream(new FrameStream());
+  stream->self_ = stream;
+  stream->request_ = request;
+  {
+    absl::MutexLock lock(&stream->mu_);
+    stream->reading_since_ = Clock::now();
+  }
+  stub.async()->SubscribeEvents(&stream->context_, &stream->request_, stream.get());
+  // Take starts reads too, outside of any reaction: the hold keeps the call open for it while reading is paused.
+  stream->AddHold();
+  stream->StartRead(&stream->incoming_);
+  stream->StartCall();
+  return stream;
+}
+
+std::optional<v1::SubscribeEventsResponse> FrameStream::Take(absl::Duration patience) {
+  std::optional<v1::SubscribeEventsResponse> frame;
+  bool read_on = false;
+  {
+    absl::MutexLock lock(&mu_);
+    mu_.AwaitWithTimeout(absl::Condition(this, &FrameStream::TakeableOrEnded), patience);
+    if (frames_.empty()) return std::nullopt;
+    frame = std::move(frames_.front());
+    frames_.pop_front();
+    if (reading_ == Reading::kPaused) {
+      read_on = true;
+      reading_ = Reading::kUnderWay;
+      reading_since_ = Clock::now();
+    }
+  }
+  if (read_on) StartRead(&incoming_);
+  return frame;
+}
+
+std::optional<grpc::Status> FrameStream::end() const {
+  absl::MutexLock lock(&mu_);
+  return frames_.empty() ? end_ : std::nullopt;
+}
+
+absl::Duration FrameStream::Silence() const {
+  absl::MutexLock lock(&mu_);
+  return frames_.empty() ? absl::FromChrono(Clock::now() - reading_since_) : absl::ZeroDuration();
+}
+
+void FrameStream::Cancel() {
+  bool release = false;
+  {
+    absl::MutexLock lock(&mu_);
+    cancelled_ = true;
+    if (reading_ == Reading::kPaused) {
+      reading_ = Reading::kOver;
+      release = true;
+    }
+  }
+  context_.TryCancel();
+  if (release) RemoveHold();
+}
+
+void FrameStream::AwaitEnd() {
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &FrameStream::Ended));
+}
+
+void FrameStream::OnReadDone(bool ok) {
+  Reading next;
+  {
+    absl::MutexLock lock(&mu_);
+    if (ok) {
+      frames_.push_back(std::move(incoming_));
+      incoming_ = v1::SubscribeEventsResponse();
+      reading_since_ = Clock::now();
+    }
+    if (!ok || cancelled_) {
+      reading_ = Reading::kOver;
+    } else if (frames_.size() >= kMostWaitingFrames) {
+      reading_ = Reading::kPaused;
+    }
+    next = reading_;
+  }
+  if (next == Reading::kUnderWay) StartRead(&incoming_);
+  if (next == Reading::kOver) RemoveHold();
+}
+
+void FrameStream::OnDone(const grpc::Status& status) {
+  const std::shared_ptr<FrameStream> self = std::move(self_);
+  absl::MutexLock lock(&mu_);
+  end_ = status;
+}
+
+bool FrameStream::TakeableOrEnded() const { return !frames_.empty() || end_.has_value(); }
+
+bool FrameStream::Ended() const { return end_.has_value(); }
+
+}  // namespace aulm::gateway::client

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "aulm/gateway/v1/event_service.grpc.pb.h"
+#include "grpcpp/client_context.h"
+#include "grpcpp/support/client_callback.h"
+
+namespace aulm::gateway::client {
+
+// One SubscribeEvents call whose frames one thread takes in turn, with a limit on how long it waits for each.
+// EventFollower makes one a connection. Reads a few frames ahead and then no more, so that a slow taker holds the
+// gateway back. On gRPC's callback API: its synchronous reads know no time limit.
+class FrameStream : public std::enable_shared_from_this<FrameStream>,
+                    private grpc::ClientReadReactor<v1::SubscribeEventsResponse> {
+ public:
+  // Starts the call; `stub` is not used after. The stream keeps itself alive until gRPC is done with it.
+  static std::shared_ptr<FrameStream> Start(v1::EventService::StubInterface& stub,
+                                            const v1::SubscribeEventsRequest& request);
+
+  FrameStream(const FrameStream&) = delete;
+  FrameStream& operator=(const FrameStream&) = delete;
+
+  // The next frame, as soon as there is one; nullopt after `patience`, or once the stream has ended and every frame
+  // that came was taken. Blocks. One thread at a time.
+  std::optional<v1::SubscribeEventsResponse> Take(absl::Duration patience);
+
+  // How the call ended; nullopt while it runs or frames wait to be taken.
+  std::optional<grpc::Status> end() const;
+
+  // How long the gateway has sent nothing although we were reading; zero while frames wait to be taken.
+  absl::Duration Silence() const;
+
+  // Ends the call soon, with CANCELLED. Thread-safe, does not block, and may be called at any time and again.
+  void Cancel();
+
+  // Blocks until the call has ended, which after Cancel is at once: no thread of gRPC's is in this object any more.
+  void AwaitEnd();
+
+ private:
+  FrameStream() = default;
+
+  void OnReadDone(bool ok) override;
+  void OnDone(const grpc::Status& status) override;
+  bool TakeableOrEnded() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+
+  grpc::ClientContext context_;
+  v1::SubscribeEventsRequest request_;
+  // gRPC writes it while a read is under way, OnReadDone moves it out.
+  v1::SubscribeEventsResponse incoming_;
+  std::shared_ptr<FrameStream> self_;  // until OnDone
+
+  mutable absl::Mutex mu_;
+  std::deque<v1::SubscribeEventsResponse> frames_ ABSL_GUARDED_BY(mu_);
+  enum class Reading { kUnderWay, kPaused, kOver } reading_ ABSL_GUARDED_BY(mu_) = Reading::kUnderWay;
+  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
+  std::chrono::steady_clock::time_point reading_since_ ABSL_GUARDED_BY(mu_);
+  std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace aulm::gateway::client
