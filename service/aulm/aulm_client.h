@@ -2,38 +2,22 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/aulm/api_key.h"
 #include "service/aulm/aulm_metrics.h"
+#include "service/aulm/aulm_operations.h"
 #include "service/aulm/call_gate.h"
 #include "service/aulm/http_transport.h"
-#include "service/aulm/image_source.h"
-#include "service/aulm/rate_limit.h"
 #include "service/base/clock.h"
 
 namespace aulm::gateway {
-
-// A text to send. The fields have been checked (rpc); they need to live until SendText returns.
-struct TextSend {
-  absl::string_view session_id;  // UUID
-  absl::string_view to;          // E.164
-  absl::string_view body;        // UTF-8
-};
-
-// An image to send. As above.
-struct ImageSend {
-  absl::string_view session_id;
-  absl::string_view to;
-  const ImageSource& image;
-  absl::string_view caption;  // none when empty
-};
 
 // What every call to aulm takes besides its content.
 struct AulmCallOptions {
@@ -41,24 +25,6 @@ struct AulmCallOptions {
   absl::Time deadline = absl::InfiniteFuture();
   // The caller's W3C trace context, passed on as it is; left out when it is not of that form.
   absl::string_view traceparent;
-};
-
-// aulm took the message (its 201).
-struct SendResult {
-  std::string message_id;  // the engine's, or "sim_…"
-  std::string session_id;
-  std::string to;
-  std::string status;  // aulm's own word, such as "sent"
-  bool simulated = false;
-  std::string aulm_request_id;  // x-request-id, else the body's; may be empty
-  std::optional<RateLimit> rate_limit;
-};
-
-// A session's state, from aulm's cache.
-struct SessionStatus {
-  std::string session_id;
-  std::string status;  // aulm's own word, such as "connected"
-  std::string aulm_request_id;
 };
 
 // Receives one send's course. Called on the transport's thread, or on the thread that began the send when it is refused
@@ -127,15 +93,21 @@ class AulmClient {
   class StatusExchange;
   // What a call needs once it is admitted.
   struct Admission {
-    HttpRequest request;  // all but the body
+    HttpRequest request;  // its headers and deadline
     uint64_t key_generation;
   };
 
   AulmClient(Options options, HttpTransport& transport, std::shared_ptr<AddressCooldown> address, const Clock& clock,
              AulmMetrics& metrics);
 
-  // Asks the gate and fills in method, URL and headers; counts the refusal.
+  // Asks the gate and fills in the headers that every call has; counts the refusal.
   absl::StatusOr<Admission> Admit(AulmEndpoint endpoint, const AulmCallOptions& options);
+  // `write_body` is called when the call is admitted.
+  CallId Send(AulmEndpoint endpoint, const std::string& url, absl::string_view session_id, absl::string_view to,
+              const AulmCallOptions& options, std::shared_ptr<SendObserver> observer,
+              absl::FunctionRef<std::string()> write_body);
+  // Tells the gate and the metrics what a call came to.
+  void Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const absl::Status& result);
 
   const std::string account_;
   const ApiKeySource api_key_;

@@ -1,14 +1,21 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "service/aulm/aulm_metrics.h"
 #include "service/aulm/http_transport.h"
 
 namespace aulm::gateway {
+
+class CurlLoop;
 
 struct CurlTransportOptions {
   // PEM bundle of the authorities that may sign aulm's certificate; the system's when empty.
@@ -55,9 +62,27 @@ class CurlTransport final : public HttpTransport {
   void Stop();
 
  private:
-  class Loop;
+  struct Command {
+    ExchangeId id = 0;
+    HttpRequest request;
+    std::shared_ptr<HttpExchange> exchange;  // null: cancel
+  };
 
-  std::unique_ptr<Loop> loop_;
+  // Hands the command to the thread; false, with the command untouched, when the thread has ended.
+  bool Post(Command& command);
+  void Run();
+
+  const absl::Duration stop_grace_;
+  // The thread's, but for its poller's Wake.
+  const std::unique_ptr<CurlLoop> loop_;
+  std::atomic<ExchangeId> next_id_{1};
+
+  absl::Mutex mutex_;
+  std::vector<Command> queue_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+
+  std::thread thread_;
 };
 
 }  // namespace aulm::gateway

@@ -59,9 +59,10 @@ class HttpExchange {
  public:
   virtual ~HttpExchange() = default;
 
-  // At most once, before OnDone: the deadline passed or Cancel came when the request of a send was already written. The
-  // caller must be answered now (outcome unknown so far); OnDone still brings what became of it.
-  virtual void OnDetached() = 0;
+  // At most once, before OnDone: the deadline passed (kDeadline) or Cancel came (kCanceled) when the request of a send
+  // was already written. The caller must be answered now (outcome unknown so far); OnDone still brings what became of
+  // it.
+  virtual void OnDetached(HttpFailure::Reason why) = 0;
 
   // Exactly once, last; the transport then drops its reference.
   virtual void OnDone(HttpResult result) = 0;
