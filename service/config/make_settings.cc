@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "service/config/json_duration.h"
+#include "service/config/log_level_names.h"
 #include "service/config/make_accounts.h"
 
 namespace aulm::gateway {
@@ -47,18 +48,12 @@ class SettingsReader {
 
   void ReadListeners() {
     const config::v1::Listeners& listeners = config_.listeners();
-    const std::string grpc = ReadAddress(
-        TextOf("GATEWAY_GRPC_LISTEN", "listeners.grpc.address",
-               listeners.grpc().has_address() ? listeners.grpc().address() : ToString(settings_.grpc.address)),
-        settings_.grpc.address);
-    ReadAddress(
-        TextOf("GATEWAY_WEBHOOK_LISTEN", "listeners.webhook.address",
-               listeners.webhook().has_address() ? listeners.webhook().address() : ToString(settings_.webhook.address)),
-        settings_.webhook.address);
-    const std::string admin = ReadAddress(
-        TextOf("GATEWAY_ADMIN_LISTEN", "listeners.admin.address",
-               listeners.admin().has_address() ? listeners.admin().address() : ToString(settings_.admin.address)),
-        settings_.admin.address);
+    const std::string grpc =
+        ReadAddress("GATEWAY_GRPC_LISTEN", "listeners.grpc.address", listeners.grpc(), settings_.grpc.address);
+    const std::string webhook = ReadAddress("GATEWAY_WEBHOOK_LISTEN", "listeners.webhook.address", listeners.webhook(),
+                                            settings_.webhook.address);
+    const std::string admin =
+        ReadAddress("GATEWAY_ADMIN_LISTEN", "listeners.admin.address", listeners.admin(), settings_.admin.address);
     settings_.grpc.callers_optional = listeners.grpc().callers_optional();
     if (listeners.grpc().has_tls()) settings_.grpc.tls = ReadTls("listeners.grpc.tls", listeners.grpc().tls());
     if (listeners.webhook().has_tls())
@@ -74,13 +69,16 @@ class SettingsReader {
       problems_.Add(admin, absl::StrCat(ToString(settings_.admin.address), " is open to the network"),
                     "listen on 127.0.0.1, and reach it from elsewhere through a tunnel or a proxy on this machine");
     }
-    CheckDistinct("grpc", settings_.grpc.address, "webhook", settings_.webhook.address);
-    CheckDistinct("grpc", settings_.grpc.address, "admin", settings_.admin.address);
-    CheckDistinct("webhook", settings_.webhook.address, "admin", settings_.admin.address);
+    CheckDistinct("grpc", settings_.grpc.address, webhook, settings_.webhook.address);
+    CheckDistinct("grpc", settings_.grpc.address, admin, settings_.admin.address);
+    CheckDistinct("webhook", settings_.webhook.address, admin, settings_.admin.address);
   }
 
   // Gives back the name of what the address came from.
-  std::string ReadAddress(const Given& given, ListenAddress& address) {
+  template <typename Listener>
+  std::string ReadAddress(absl::string_view variable, absl::string_view field, const Listener& listener,
+                          ListenAddress& address) {
+    const Given given = TextOf(variable, field, listener.has_address() ? listener.address() : ToString(address));
     auto parsed = ParseListenAddress(given.text);
     if (parsed.ok()) {
       address = *std::move(parsed);
@@ -90,11 +88,11 @@ class SettingsReader {
     return given.field;
   }
 
-  void CheckDistinct(absl::string_view name, const ListenAddress& address, absl::string_view other_name,
-                     const ListenAddress& other) {
+  // `field` gave `address`, which must not be that of the listener called `other_name`.
+  void CheckDistinct(absl::string_view other_name, const ListenAddress& other, absl::string_view field,
+                     const ListenAddress& address) {
     if (address.port == 0 || address != other) return;
-    problems_.Add(absl::StrCat("listeners.", other_name, ".address"),
-                  absl::StrCat(ToString(address), " is the ", name, " listener's too"),
+    problems_.Add(field, absl::StrCat(ToString(address), " is the ", other_name, " listener's too"),
                   "give each listener a port of its own");
   }
 
@@ -206,20 +204,11 @@ class SettingsReader {
 
   void ReadLogLevel() {
     if (!config_.log().has_level()) return;
-    const absl::string_view level = config_.log().level();
-    if (level == "trace") {
-      settings_.log_level = LogLevel::kTrace;
-    } else if (level == "debug") {
-      settings_.log_level = LogLevel::kDebug;
-    } else if (level == "info") {
-      settings_.log_level = LogLevel::kInfo;
-    } else if (level == "warn") {
-      settings_.log_level = LogLevel::kWarn;
-    } else if (level == "error") {
-      settings_.log_level = LogLevel::kError;
+    const std::string& name = config_.log().level();
+    if (const auto level = ParseLogLevel(name)) {
+      settings_.log_level = *level;
     } else {
-      problems_.Add("log.level", absl::StrCat(Quoted(level), " is no level"),
-                    "write trace, debug, info, warn or error");
+      problems_.Add("log.level", absl::StrCat(Quoted(name), " is no level"), "write trace, debug, info, warn or error");
     }
   }
 

@@ -1,0 +1,118 @@
+#include "service/config/describe_settings.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "service/config/json_duration.h"
+#include "service/config/log_level_names.h"
+
+namespace aulm::gateway {
+namespace {
+
+namespace json = boost::json;
+
+constexpr absl::string_view kSet = "(set)";
+
+json::string ToJson(absl::string_view text) { return json::string(text.data(), text.size()); }
+json::string ToJson(absl::Duration duration) { return ToJson(ToJsonDuration(duration)); }
+
+void AppendIndented(const json::value& value, std::string& text, const std::string& indent) {
+  const std::string inner = indent + "  ";
+  if (value.is_object() && !value.get_object().empty()) {
+    absl::string_view separator = "{\n";
+    for (const json::key_value_pair& member : value.get_object()) {
+      absl::StrAppend(&text, separator, inner, json::serialize(json::string(member.key())), ": ");
+      AppendIndented(member.value(), text, inner);
+      separator = ",\n";
+    }
+    absl::StrAppend(&text, "\n", indent, "}");
+  } else if (value.is_array() && !value.get_array().empty()) {
+    absl::string_view separator = "[\n";
+    for (const json::value& element : value.get_array()) {
+      absl::StrAppend(&text, separator, inner);
+      AppendIndented(element, text, inner);
+      separator = ",\n";
+    }
+    absl::StrAppend(&text, "\n", indent, "]");
+  } else {
+    text += json::serialize(value);
+  }
+}
+
+json::object DescribeListener(const ListenAddress& address, const std::optional<TlsSettings>& tls) {
+  json::object described;
+  described["address"] = ToJson(ToString(address));
+  if (tls.has_value()) {
+    described["tls"] = {{"certificate_file", ToJson(tls->certificate_file)}, {"key_file", ToJson(tls->key_file)}};
+  }
+  return described;
+}
+
+json::object DescribeAccount(const AccountSettings& account) {
+  json::object described;
+  described["name"] = ToJson(account.name);
+  described["base_url"] = ToJson(account.base_url);
+  if (account.api_key.file.empty()) {
+    described["api_key"] = ToJson(kSet);
+  } else {
+    described["api_key_file"] = ToJson(account.api_key.file);
+  }
+  json::array files;
+  for (const SecretSource& source : account.webhook_secrets) {
+    if (source.file.empty()) {
+      described["webhook_secret"] = ToJson(kSet);
+    } else {
+      files.push_back(ToJson(source.file));
+    }
+  }
+  if (!files.empty()) described["webhook_secret_files"] = std::move(files);
+  described["on_signature_mismatch"] =
+      account.on_signature_mismatch == OnSignatureMismatch::kRetry ? "RETRY" : "REJECT";
+  json::array ids;
+  for (const std::string& id : account.session_ids) ids.push_back(ToJson(id));
+  described["session_ids"] = std::move(ids);
+  return described;
+}
+
+json::object DescribeLimits(const LimitSettings& limits) {
+  return {{"max_image_bytes", limits.max_image_bytes},
+          {"webhook_body_bytes", limits.webhook_body_bytes},
+          {"webhook_connections", limits.webhook_connections},
+          {"webhooks_in_flight", limits.webhooks_in_flight},
+          {"streams", limits.streams},
+          {"stream_max_age", ToJson(limits.stream_max_age)},
+          {"stream_stall", ToJson(limits.stream_stall)},
+          {"ring_bytes", limits.ring_bytes},
+          {"send_settle", ToJson(limits.send_settle)},
+          {"default_deadline", ToJson(limits.default_deadline)}};
+}
+
+}  // namespace
+
+std::string DescribeSettings(const Settings& settings) {
+  json::object grpc = DescribeListener(settings.grpc.address, settings.grpc.tls);
+  grpc["callers_optional"] = settings.grpc.callers_optional;
+  json::array accounts;
+  for (const AccountSettings& account : settings.accounts) accounts.push_back(DescribeAccount(account));
+
+  json::object described;
+  described["listeners"] = {{"grpc", std::move(grpc)},
+                            {"webhook", DescribeListener(settings.webhook.address, settings.webhook.tls)},
+                            {"admin", DescribeListener(settings.admin.address, settings.admin.tls)}};
+  described["store"] = {{"url", ToJson(settings.store.url)},
+                        {"retention", ToJson(settings.store.retention)},
+                        {"max_bytes", settings.store.max_bytes},
+                        {"dedupe_retention", ToJson(settings.store.dedupe_retention)}};
+  described["accounts"] = std::move(accounts);
+  described["limits"] = DescribeLimits(settings.limits);
+  described["log"] = {{"level", ToJson(LogLevelName(settings.log_level))}};
+
+  std::string text;
+  AppendIndented(described, text, "");
+  return text + "\n";
+}
+
+}  // namespace aulm::gateway

@@ -1,0 +1,296 @@
+#include "service/config/load_settings.h"
+
+#include <string>
+
+#include "absl/strings/str_replace.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "service/config/describe_settings.h"
+#include "tests/unit/config/config_folder.h"
+
+namespace aulm::gateway {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr char kSession[] = "11111111-2222-3333-4444-555555555555";
+
+class LoadSettingsTest : public testing::Test {
+ protected:
+  LoadSettingsTest() {
+    folder_.Write("key", "alm_sk_live_file\n");
+    folder_.Write("secrets", "one\ntwo\n");
+  }
+
+  // Loads `json`, in which D stands for the test's folder.
+  Settings Load(const std::string& json, const Environment& environment = {}) {
+    auto settings =
+        LoadSettings(folder_.Write("config.json", absl::StrReplaceAll(json, {{"$D", folder_.path()}})), environment);
+    EXPECT_TRUE(settings.ok()) << settings.status();
+    return settings.ok() ? *std::move(settings) : Settings();
+  }
+  Settings LoadEnvironment(const Environment& environment) {
+    auto settings = LoadSettings(std::nullopt, environment);
+    EXPECT_TRUE(settings.ok()) << settings.status();
+    return settings.ok() ? *std::move(settings) : Settings();
+  }
+
+  const Environment keys_ = {{"AULM_API_KEY", "alm_sk_test_env"}, {"AULM_WEBHOOK_SECRET", "canary"}};
+  const std::string account_ =
+      R"({"name": "default", "api_key_file": "$D/key", "webhook_secret_files": ["$D/secrets"]})";
+  ConfigFolder folder_;
+};
+
+TEST_F(LoadSettingsTest, AKeyAndASecretInTheEnvironmentAreEnough) {
+  const Settings settings = LoadEnvironment(keys_);
+  EXPECT_EQ(ToString(settings.grpc.address), "127.0.0.1:50051");
+  EXPECT_EQ(ToString(settings.webhook.address), "127.0.0.1:8080");
+  EXPECT_EQ(ToString(settings.admin.address), "127.0.0.1:9090");
+  EXPECT_FALSE(settings.grpc.tls.has_value());
+  EXPECT_FALSE(settings.grpc.callers_optional);
+  EXPECT_EQ(settings.store.url, "sqlite://./data");
+  EXPECT_EQ(settings.store.folder, "./data");
+  EXPECT_EQ(settings.store.retention, absl::Hours(720));
+  EXPECT_EQ(settings.store.dedupe_retention, absl::Hours(720));
+  EXPECT_EQ(settings.store.max_bytes, 0);
+  EXPECT_EQ(settings.log_level, LogLevel::kInfo);
+  EXPECT_THAT(settings.warnings, IsEmpty());
+  ASSERT_EQ(settings.accounts.size(), 1u);
+  const AccountSettings& account = settings.accounts[0];
+  EXPECT_EQ(account.name, "default");
+  EXPECT_EQ(account.base_url, "https://api.aulm.io");
+  EXPECT_EQ(account.api_key.file, "");
+  EXPECT_EQ(account.api_key.value.Reveal(), "alm_sk_test_env");
+  ASSERT_EQ(account.webhook_secrets.size(), 1u);
+  EXPECT_EQ(account.webhook_secrets[0].value.Reveal(), "canary");
+  EXPECT_EQ(account.on_signature_mismatch, OnSignatureMismatch::kReject);
+  EXPECT_THAT(account.session_ids, IsEmpty());
+}
+
+TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
+  folder_.Write("cert", "pem");
+  const Settings settings = Load(R"({
+    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"},
+                           "callers_optional": true},
+                  "webhook": {"address": "[::]:2", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"}},
+                  "admin": {"address": "localhost:3"}},
+    "store": {"url": "sqlite:///var/lib/aulm-gateway", "retention": "3600s", "max_bytes": 16777216,
+              "dedupe_retention": "2592001s"},
+    "accounts": [{"name": "shop-1", "base_url": "https://eu.aulm.io/", "api_key_file": "$D/key",
+                  "webhook_secret_files": ["$D/secrets"], "on_signature_mismatch": "RETRY",
+                  "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"]}],
+    "limits": {"max_image_bytes": 1024, "webhook_body_bytes": 1025, "webhook_connections": 1, "webhooks_in_flight": 2,
+               "streams": 3, "stream_max_age": "60s", "stream_stall": "1s", "ring_bytes": 1048576,
+               "send_settle": "1.5s", "default_deadline": "2s"},
+    "log": {"level": "debug"}})");
+  EXPECT_EQ(ToString(settings.grpc.address), "0.0.0.0:1");
+  EXPECT_TRUE(settings.grpc.callers_optional);
+  ASSERT_TRUE(settings.grpc.tls.has_value());
+  EXPECT_EQ(settings.grpc.tls->certificate_file, folder_.Path("cert"));
+  EXPECT_EQ(settings.grpc.tls->key_file, folder_.Path("key"));
+  EXPECT_EQ(ToString(settings.webhook.address), "[::]:2");
+  EXPECT_TRUE(settings.webhook.tls.has_value());
+  EXPECT_EQ(ToString(settings.admin.address), "localhost:3");
+  EXPECT_FALSE(settings.admin.tls.has_value());
+  EXPECT_EQ(settings.store.folder, "/var/lib/aulm-gateway");
+  EXPECT_EQ(settings.store.retention, absl::Hours(1));
+  EXPECT_EQ(settings.store.max_bytes, 16777216);
+  EXPECT_EQ(settings.store.dedupe_retention, absl::Hours(720) + absl::Seconds(1));
+  ASSERT_EQ(settings.accounts.size(), 1u);
+  EXPECT_EQ(settings.accounts[0].name, "shop-1");
+  EXPECT_EQ(settings.accounts[0].base_url, "https://eu.aulm.io");
+  EXPECT_EQ(settings.accounts[0].api_key.file, folder_.Path("key"));
+  EXPECT_TRUE(settings.accounts[0].api_key.value.empty());
+  ASSERT_EQ(settings.accounts[0].webhook_secrets.size(), 1u);
+  EXPECT_EQ(settings.accounts[0].webhook_secrets[0].file, folder_.Path("secrets"));
+  EXPECT_EQ(settings.accounts[0].on_signature_mismatch, OnSignatureMismatch::kRetry);
+  EXPECT_THAT(settings.accounts[0].session_ids, ElementsAre("aaaaaaaa-2222-3333-4444-555555555555"));
+  EXPECT_EQ(settings.limits.max_image_bytes, 1024u);
+  EXPECT_EQ(settings.limits.webhook_body_bytes, 1025u);
+  EXPECT_EQ(settings.limits.webhook_connections, 1u);
+  EXPECT_EQ(settings.limits.webhooks_in_flight, 2u);
+  EXPECT_EQ(settings.limits.streams, 3u);
+  EXPECT_EQ(settings.limits.stream_max_age, absl::Minutes(1));
+  EXPECT_EQ(settings.limits.stream_stall, absl::Seconds(1));
+  EXPECT_EQ(settings.limits.ring_bytes, 1048576u);
+  EXPECT_EQ(settings.limits.send_settle, absl::Milliseconds(1500));
+  EXPECT_EQ(settings.limits.default_deadline, absl::Seconds(2));
+  EXPECT_EQ(settings.log_level, LogLevel::kDebug);
+}
+
+TEST_F(LoadSettingsTest, TheEnvironmentWinsOverTheFile) {
+  folder_.Write("other_key", "alm_sk_test_other");
+  const Settings settings = Load(R"({
+    "listeners": {"grpc": {"address": "127.0.0.1:1"}, "webhook": {"address": "127.0.0.1:2"},
+                  "admin": {"address": "127.0.0.1:3"}},
+    "store": {"url": "sqlite://file"},
+    "accounts": [)" + account_ + "]}",
+                                 {{"GATEWAY_GRPC_LISTEN", "127.0.0.1:11"},
+                                  {"GATEWAY_WEBHOOK_LISTEN", "127.0.0.1:12"},
+                                  {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:13"},
+                                  {"GATEWAY_STORE", "sqlite://env"},
+                                  {"AULM_BASE_URL", "http://127.0.0.1:9000"},
+                                  {"AULM_API_KEY_FILE", folder_.Path("other_key")},
+                                  {"AULM_WEBHOOK_SECRET", "env"}});
+  EXPECT_EQ(settings.grpc.address.port, 11);
+  EXPECT_EQ(settings.webhook.address.port, 12);
+  EXPECT_EQ(settings.admin.address.port, 13);
+  EXPECT_EQ(settings.store.folder, "env");
+  ASSERT_EQ(settings.accounts.size(), 1u);
+  EXPECT_EQ(settings.accounts[0].base_url, "http://127.0.0.1:9000");
+  EXPECT_EQ(settings.accounts[0].api_key.file, folder_.Path("other_key"));
+  ASSERT_EQ(settings.accounts[0].webhook_secrets.size(), 1u);
+  EXPECT_EQ(settings.accounts[0].webhook_secrets[0].value.Reveal(), "env");
+}
+
+TEST_F(LoadSettingsTest, ABadValueInTheFileDoesNotMatterWhereTheEnvironmentWins) {
+  Environment environment = keys_;
+  environment["GATEWAY_STORE"] = "sqlite://env";
+  EXPECT_EQ(Load(R"({"store": {"url": "bad"}})", environment).store.folder, "env");
+}
+
+TEST_F(LoadSettingsTest, TheBaseUrlOfTheEnvironmentHoldsForEveryAccount) {
+  const Settings settings = Load(
+      R"({"accounts": [{"name": "a", "api_key_file": "$D/key", "webhook_secret_files": ["$D/secrets"]},
+                       {"name": "b", "base_url": "https://eu.aulm.io", "api_key_file": "$D/key",
+                        "webhook_secret_files": ["$D/secrets"]}]})",
+      {{"AULM_BASE_URL", "http://127.0.0.1:9000"}});
+  ASSERT_EQ(settings.accounts.size(), 2u);
+  EXPECT_EQ(settings.accounts[0].base_url, "http://127.0.0.1:9000");
+  EXPECT_EQ(settings.accounts[1].base_url, "http://127.0.0.1:9000");
+}
+
+TEST_F(LoadSettingsTest, TheKeyOfTheEnvironmentAddsTheDefaultAccount) {
+  const Settings settings =
+      Load(R"({"accounts": [{"name": "a", "api_key_file": "$D/key", "webhook_secret_files": ["$D/secrets"]}]})", keys_);
+  ASSERT_EQ(settings.accounts.size(), 2u);
+  EXPECT_EQ(settings.accounts[0].name, "a");
+  EXPECT_EQ(settings.accounts[0].api_key.file, folder_.Path("key"));
+  EXPECT_EQ(settings.accounts[1].name, "default");
+  EXPECT_EQ(settings.accounts[1].api_key.value.Reveal(), "alm_sk_test_env");
+}
+
+TEST_F(LoadSettingsTest, AnEmptyVariableCountsAsNotSet) {
+  const Settings settings = Load("{\"accounts\": [" + account_ + "]}", {{"AULM_API_KEY", ""},
+                                                                        {"AULM_WEBHOOK_SECRET", ""},
+                                                                        {"AULM_BASE_URL", ""},
+                                                                        {"GATEWAY_GRPC_LISTEN", ""},
+                                                                        {"GATEWAY_STORE", ""},
+                                                                        {"GATEWAY_CONFIG", ""}});
+  EXPECT_EQ(settings.accounts[0].api_key.file, folder_.Path("key"));
+  EXPECT_EQ(settings.store.url, "sqlite://./data");
+}
+
+TEST_F(LoadSettingsTest, GatewayConfigNamesTheFile) {
+  Environment environment = keys_;
+  environment["GATEWAY_CONFIG"] = folder_.Write("env.json", R"({"store": {"url": "sqlite://from-env"}})");
+  EXPECT_EQ(LoadEnvironment(environment).store.folder, "from-env");
+}
+
+TEST_F(LoadSettingsTest, TheFlagWinsOverGatewayConfig) {
+  Environment environment = keys_;
+  environment["GATEWAY_CONFIG"] = folder_.Path("none.json");
+  EXPECT_EQ(Load(R"({"store": {"url": "sqlite://from-flag"}})", environment).store.folder, "from-flag");
+}
+
+TEST_F(LoadSettingsTest, ATrailingNewlineOfASecretInTheEnvironmentIsDropped) {
+  const Settings settings =
+      LoadEnvironment({{"AULM_API_KEY", "alm_sk_test_env\n"}, {"AULM_WEBHOOK_SECRET", "canary\n"}});
+  EXPECT_EQ(settings.accounts[0].api_key.value.Reveal(), "alm_sk_test_env");
+  EXPECT_EQ(settings.accounts[0].webhook_secrets[0].value.Reveal(), "canary");
+}
+
+TEST_F(LoadSettingsTest, EveryListenerMayHavePortZero) {
+  Environment environment = keys_;
+  environment["GATEWAY_GRPC_LISTEN"] = "127.0.0.1:0";
+  environment["GATEWAY_WEBHOOK_LISTEN"] = "127.0.0.1:0";
+  environment["GATEWAY_ADMIN_LISTEN"] = "127.0.0.1:0";
+  EXPECT_EQ(LoadEnvironment(environment).webhook.address.port, 0);
+}
+
+TEST_F(LoadSettingsTest, WarnsOfVariablesThatItDoesNotKnow) {
+  Environment environment = keys_;
+  environment["GATEWAY_LISTEN"] = "127.0.0.1:1";
+  EXPECT_THAT(LoadEnvironment(environment).warnings,
+              ElementsAre("GATEWAY_LISTEN: not a variable of the gateway, ignored"));
+}
+
+TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
+  const Settings settings = Load(
+      "{\"accounts\": [{\"name\": \"a\", \"api_key_file\": \"$D/key\","
+      "\"webhook_secret_files\": [\"$D/secrets\"], \"session_ids\": [\"" +
+          std::string(kSession) + "\"]}]}",
+      keys_);
+  EXPECT_EQ(absl::StrReplaceAll(DescribeSettings(settings), {{folder_.path(), "$D"}}), R"EOF({
+  "listeners": {
+    "grpc": {
+      "address": "127.0.0.1:50051",
+      "callers_optional": false
+    },
+    "webhook": {
+      "address": "127.0.0.1:8080"
+    },
+    "admin": {
+      "address": "127.0.0.1:9090"
+    }
+  },
+  "store": {
+    "url": "sqlite://./data",
+    "retention": "2592000s",
+    "max_bytes": 0,
+    "dedupe_retention": "2592000s"
+  },
+  "accounts": [
+    {
+      "name": "a",
+      "base_url": "https://api.aulm.io",
+      "api_key_file": "$D/key",
+      "webhook_secret_files": [
+        "$D/secrets"
+      ],
+      "on_signature_mismatch": "REJECT",
+      "session_ids": [
+        "11111111-2222-3333-4444-555555555555"
+      ]
+    },
+    {
+      "name": "default",
+      "base_url": "https://api.aulm.io",
+      "api_key": "(set)",
+      "webhook_secret": "(set)",
+      "on_signature_mismatch": "REJECT",
+      "session_ids": []
+    }
+  ],
+  "limits": {
+    "max_image_bytes": 5242880,
+    "webhook_body_bytes": 1048576,
+    "webhook_connections": 1024,
+    "webhooks_in_flight": 8192,
+    "streams": 10000,
+    "stream_max_age": "3600s",
+    "stream_stall": "60s",
+    "ring_bytes": 33554432,
+    "send_settle": "60s",
+    "default_deadline": "30s"
+  },
+  "log": {
+    "level": "info"
+  }
+}
+)EOF");
+}
+
+TEST_F(LoadSettingsTest, WhatItDescribesOfAFileCanBeLoadedAgain) {
+  folder_.Write("cert", "pem");
+  const std::string described = DescribeSettings(Load(R"({
+    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"},
+                           "callers_optional": true}},
+    "store": {"retention": "3600.5s", "max_bytes": 99999999999},
+    "accounts": [)" + account_ + R"(], "limits": {"streams": 7}, "log": {"level": "warn"}})"));
+  EXPECT_EQ(DescribeSettings(Load(described)), described);
+}
+
+}  // namespace
+}  // namespace aulm::gateway
