@@ -1,1 +1,0 @@
-#include "service/storage/event_log.h"

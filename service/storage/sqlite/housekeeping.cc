@@ -1,0 +1,59 @@
+#include "service/storage/sqlite/housekeeping.h"
+
+namespace aulm::gateway {
+namespace {
+
+// From the end of one pass over a table to the beginning of the next: how long an expired row may take up room.
+constexpr absl::Duration kBetweenDeliverySweeps = absl::Hours(1);
+constexpr absl::Duration kBetweenStateSweeps = absl::Minutes(1);
+
+}  // namespace
+
+Housekeeping::Housekeeping(Connection& connection, LogTable& log, DeliveryTable& deliveries, StateTable& state,
+                           Rules rules)
+    : connection_(connection), log_(log), deliveries_(deliveries), state_(state), rules_(rules) {}
+
+absl::StatusOr<Housekeeping::Next> Housekeeping::Step(absl::Time now) {
+  const LogTable::Position before = log_.position();
+  // Deferred: a step that finds nothing to delete writes nothing.
+  if (absl::Status begun = connection_.Execute("BEGIN"); !begun.ok()) return begun;
+  absl::StatusOr<Next> next = Work(now);
+  if (next.ok()) {
+    if (absl::Status committed = connection_.Execute("COMMIT"); !committed.ok()) next = committed;
+  }
+  if (!next.ok()) {
+    connection_.RollBack();
+    log_.Restore(before);
+  }
+  return next;
+}
+
+absl::StatusOr<Housekeeping::Next> Housekeeping::Work(absl::Time now) {
+  const int64_t before_ms = absl::ToUnixMillis(now - rules_.retention);
+  absl::StatusOr<bool> deleted = log_.DeleteOldest(before_ms, rules_.max_bytes);
+  if (!deleted.ok()) return deleted.status();
+  if (*deleted) return Next::kAtOnce;
+
+  Next next = Next::kLater;
+  if (now >= next_delivery_sweep_) {
+    absl::StatusOr<bool> at_end = deliveries_.Sweep(absl::ToUnixMillis(now - rules_.dedupe_retention));
+    if (!at_end.ok()) return at_end.status();
+    if (*at_end) {
+      next_delivery_sweep_ = now + kBetweenDeliverySweeps;
+    } else {
+      next = Next::kSoon;
+    }
+  }
+  if (now >= next_state_sweep_) {
+    absl::StatusOr<bool> at_end = state_.Sweep(now);
+    if (!at_end.ok()) return at_end.status();
+    if (*at_end) {
+      next_state_sweep_ = now + kBetweenStateSweeps;
+    } else {
+      next = Next::kSoon;
+    }
+  }
+  return next;
+}
+
+}  // namespace aulm::gateway

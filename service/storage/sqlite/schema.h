@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "service/storage/sqlite/connection.h"
+
+namespace aulm::gateway {
+
+// One step of the schema's history: `sql` leads from the version before to `version`. A step that was released is never
+// changed again.
+struct Migration {
+  int version;
+  absl::string_view sql;
+};
+
+// Every step that this program knows, in order from version 1. The tables:
+//   meta        name → integer: epoch, head and ingested_ms (of the newest event ever stored), starts
+//   events      sequence → when, where it begins among all bytes ever stored, record (event_record.h)
+//   raw_bodies  sequence → the delivery's body; apart, so that a scan without bodies does not read over them
+//   deliveries  dedupe key (delivery_key.h) → sequence, when
+//   state       bucket/key → expiry, revision, value; the small columns first, so that a sweep reads no long values
+absl::Span<const Migration> SchemaHistory();
+
+// Brings the file to the last version of `history`, each step in a transaction of its own; does nothing when it is
+// there already. An empty file begins at version 0. Errors: FAILED_PRECONDITION when the file belongs to a newer
+// program or is no store of ours; those of SqliteStatus.
+absl::Status MigrateSchema(Connection& connection, absl::Span<const Migration> history);
+
+}  // namespace aulm::gateway

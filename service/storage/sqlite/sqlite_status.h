@@ -1,0 +1,22 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+struct sqlite3;
+
+namespace aulm::gateway {
+
+// SQLite's result `code` (extended) of `db`, met while doing `what`, as a status of the engine's own vocabulary:
+//   RESOURCE_EXHAUSTED  the disk or the quota is full
+//   DATA_LOSS           an fsync failed: nothing that was written since the last good one can be trusted
+//   INTERNAL            the file is damaged
+//   UNAVAILABLE         anything else
+// `db` may be null (then the message has only the code's own words). Never OK.
+absl::Status SqliteStatus(sqlite3* db, int code, absl::string_view what);
+
+// A status of SqliteStatus in the words of the seams (event_log.h, state_store.h): all but RESOURCE_EXHAUSTED become
+// UNAVAILABLE.
+absl::Status SeamStatus(const absl::Status& status);
+
+}  // namespace aulm::gateway

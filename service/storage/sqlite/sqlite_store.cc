@@ -1,0 +1,105 @@
+#include "service/storage/sqlite/sqlite_store.h"
+
+#include <sys/stat.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "service/storage/sqlite/full_check.h"
+#include "service/storage/sqlite/schema.h"
+
+namespace aulm::gateway {
+namespace {
+
+absl::Status MakeFolder(const std::string& folder) {
+  const std::filesystem::path path(folder);
+  std::error_code error;
+  if (path.has_parent_path()) std::filesystem::create_directories(path.parent_path(), error);
+  if (mkdir(folder.c_str(), 0700) == 0) return absl::OkStatus();
+  const int mkdir_error = errno;
+  if (mkdir_error == EEXIST && std::filesystem::is_directory(path, error)) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("store: cannot make the folder ", folder, ": ", std::strerror(mkdir_error),
+                                             "; name another in store.url"));
+}
+
+// 64 random bits that are not 0.
+uint64_t RandomNumber(Random& random) {
+  const std::string uuid = random.Uuid();
+  const uint64_t number = XXH3_64bits(uuid.data(), uuid.size());
+  return number == 0 ? 1 : number;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder, const StoreOptions& options,
+                                                               Clock& clock, Random& random,
+                                                               prometheus::Registry& registry) {
+  if (absl::Status made = MakeFolder(folder); !made.ok()) return made;
+  absl::StatusOr<StoreLock> lock = StoreLock::Take(folder);
+  if (!lock.ok()) return lock.status();
+  std::unique_ptr<SqliteStore> store(
+      new SqliteStore(*std::move(lock), absl::StrCat(folder, "/gateway.db"), random.Uuid(), registry));
+  if (absl::Status status = store->OpenTables(RandomNumber(random)); !status.ok()) return status;
+  // A random beginning, so that no revision of an earlier process comes again; room for a lifetime of writes above it.
+  const uint64_t first_revision = (RandomNumber(random) >> 2) | 1;
+  if (absl::Status status = store->Start(options, clock, first_revision); !status.ok()) return status;
+  return store;
+}
+
+SqliteStore::SqliteStore(StoreLock lock, std::string file, std::string self, prometheus::Registry& registry)
+    : lock_(std::move(lock)), file_(std::move(file)), peers_(std::move(self)), metrics_(registry) {}
+
+absl::Status SqliteStore::OpenTables(uint64_t fresh_epoch) {
+  absl::StatusOr<Connection> connection = Connection::Open(file_, Connection::Use::kWriter);
+  if (!connection.ok()) return connection.status();
+  connection_ = *std::move(connection);
+  if (absl::Status status = MigrateSchema(connection_, SchemaHistory()); !status.ok()) return status;
+  absl::StatusOr<LogTable> log = LogTable::Open(connection_, fresh_epoch);
+  if (!log.ok()) return log.status();
+  log_table_ = std::make_unique<LogTable>(*std::move(log));
+  absl::StatusOr<DeliveryTable> deliveries = DeliveryTable::Open(connection_);
+  if (!deliveries.ok()) return deliveries.status();
+  delivery_table_ = std::make_unique<DeliveryTable>(*std::move(deliveries));
+  absl::StatusOr<StateTable> state = StateTable::Open(connection_);
+  if (!state.ok()) return state.status();
+  state_table_ = std::make_unique<StateTable>(*std::move(state));
+  return absl::OkStatus();
+}
+
+absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint64_t first_revision) {
+  absl::StatusOr<std::unique_ptr<StateReader>> state_reader = StateReader::Open(file_);
+  if (!state_reader.ok()) return state_reader.status();
+  writer_ = std::make_unique<GroupWriter>(
+      connection_, *log_table_, *delivery_table_, *state_table_,
+      Housekeeping::Rules{options.retention, options.max_bytes, options.dedupe_retention},
+      GroupWriter::Limits{options.max_queued_appends, options.max_queued_bytes}, clock, metrics_);
+  tasks_ = std::make_unique<TaskThread>();
+  log_ = std::make_unique<SqliteEventLog>(file_, *writer_, *tasks_);
+  state_ = std::make_unique<SqliteStateStore>(*std::move(state_reader), *writer_, *tasks_, clock, first_revision,
+                                              options.max_open_state_calls);
+  writer_->Start({
+      .on_log = [log = log_.get()](const LogInfo& info) { log->SetInfo(info); },
+      .on_state = [state = state_.get()](std::vector<StateRow> rows,
+                                         const absl::Status& status) { state->Settle(std::move(rows), status); },
+      .on_fatal = options.on_fatal ? options.on_fatal : [](const absl::Status&) {},
+  });
+  return absl::OkStatus();
+}
+
+SqliteStore::~SqliteStore() {
+  if (state_ == nullptr) return;  // Open failed half-way
+  // Calls that were taken are decided, what was decided is committed, what was committed is answered.
+  state_->Close();
+  tasks_->Flush();
+  writer_->Stop();
+  tasks_.reset();
+}
+
+absl::Status SqliteStore::FullCheck() const { return CheckWholeStore(file_); }
+
+}  // namespace aulm::gateway

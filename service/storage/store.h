@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "prometheus/registry.h"
+#include "service/base/clock.h"
+#include "service/base/random.h"
+#include "service/storage/event_log.h"
+#include "service/storage/peer_channel.h"
+#include "service/storage/state_store.h"
+
+namespace aulm::gateway {
+
+// Where a store is and how much it keeps.
+struct StoreOptions {
+  // sqlite://<folder>: sqlite:///var/lib/aulm-gateway, or sqlite://./data below the working directory.
+  std::string url;
+
+  // Events older than this leave the log.
+  absl::Duration retention = absl::Hours(30 * 24);
+  // The oldest events leave the log when it has more bytes than this (events and raw bodies as stored; deduplication
+  // and state come on top); 0: no bound.
+  uint64_t max_bytes = 0;
+  // How long a delivery id is known, whatever became of its event.
+  absl::Duration dedupe_retention = absl::Hours(30 * 24);
+
+  // Appends that may wait for the disk; more are refused with RESOURCE_EXHAUSTED.
+  size_t max_queued_appends = 8192;
+  size_t max_queued_bytes = 64 << 20;
+  // Calls of the state store that may wait, and keys that may be uncommitted.
+  size_t max_open_state_calls = 65536;
+
+  // Called once, on a thread of the store's, when an fsync failed. After that nobody can say what the disk holds until
+  // the file was closed and read again: the owner ends the process, without waiting for the store.
+  std::function<void(const absl::Status&)> on_fatal;
+};
+
+// An open store: the seams of one engine. Move-only; destroying it commits what waits, calls every callback and closes
+// the engine, and by then nobody may use its parts.
+struct Store {
+  // The whole store is read and checked; takes time in proportion to it. Errors: DATA_LOSS naming what is wrong.
+  // Blocks.
+  std::function<absl::Status()> full_check;
+
+  EventLog* log = nullptr;
+  StateStore* state = nullptr;
+  PeerChannel* peers = nullptr;
+
+  // Owns all of them.
+  std::unique_ptr<void, void (*)(void*)> engine{nullptr, [](void*) {}};
+};
+
+// Opens the store that `options.url` names. Blocks for as long as the disk needs. The clock, the random source and the
+// registry must outlive the store. Errors: INVALID_ARGUMENT for a URL that names no store, saying what would; those of
+// SqliteStore::Open.
+absl::StatusOr<Store> OpenStore(const StoreOptions& options, Clock& clock, Random& random,
+                                prometheus::Registry& registry);
+
+}  // namespace aulm::gateway
