@@ -64,6 +64,8 @@ enum class HttpRefusal {
   kHandshake,        // TLS failed
 };
 
+inline constexpr size_t kHttpRefusals = static_cast<size_t>(HttpRefusal::kHandshake) + 1;
+
 // The refusal as a word for logs and metrics, such as "broken_framing".
 absl::string_view HttpRefusalName(HttpRefusal refusal);
 

@@ -12,8 +12,6 @@ namespace {
 
 namespace http = boost::beast::http;
 
-// Nobody who means well sends chunk extensions; some that do no harm are let through and dropped.
-constexpr size_t kLongestExtension = 256;
 constexpr size_t kMostDigits = 18;  // of a content-length: whatever fits is far above any limit
 
 absl::string_view Borrow(boost::beast::string_view view) { return {view.data(), view.size()}; }
@@ -31,11 +29,10 @@ bool IsHost(absl::string_view host) {
 
 }  // namespace
 
-RequestGrammar::RequestGrammar(ServedRequest& request, size_t most_fields, size_t header_bytes, size_t body_bytes)
+RequestGrammar::RequestGrammar(ServedRequest& request, size_t most_fields, size_t header_bytes)
     : request_(request), most_fields_(most_fields) {
-  eager(true);
   header_limit(static_cast<uint32_t>(header_bytes));
-  body_limit(body_bytes);
+  body_limit(boost::none);
 }
 
 void RequestGrammar::Fail(absl::string_view fault, Error& error) {
@@ -72,10 +69,6 @@ void RequestGrammar::ReadTarget(absl::string_view target, Error& error) {
 }
 
 void RequestGrammar::on_field_impl(Field field, View name, View value, Error& error) {
-  if (header_done_) {  // a trailer: read past, never used
-    if (++trailer_fields_ > most_fields_) Fail("too many trailer fields", error);
-    return;
-  }
   if (request_.headers.size() >= most_fields_) {
     too_many_fields_ = true;
     return Fail("too many header fields", error);
@@ -117,27 +110,17 @@ void RequestGrammar::ReadSize(absl::string_view value, Error& error) {
 }
 
 void RequestGrammar::on_header_impl(Error& error) {
-  header_done_ = true;
   if (version_ == 11 && hosts_ == 0) return Fail("no host", error);
   if (codings_ > 0 && body_size_.has_value()) return Fail("both content-length and transfer-encoding", error);
   if (codings_ > 0 && version_ == 10) return Fail("transfer-encoding in HTTP/1.0", error);
   if (version_ == 10) expects_continue_ = false;
 }
 
-void RequestGrammar::on_chunk_header_impl(std::uint64_t, View extensions, Error& error) {
-  if (extensions.size() > kLongestExtension) return Fail("a chunk extension over 256 bytes", error);
-  const bool clean = std::all_of(extensions.begin(), extensions.end(),
-                                 [](unsigned char c) { return c == '\t' || (c >= ' ' && c != 0x7f); });
-  if (!clean) Fail("a control character in a chunk extension", error);
-}
-
-std::size_t RequestGrammar::on_chunk_body_impl(std::uint64_t, View body, Error&) {
-  request_.body.append(body.data(), body.size());
-  return body.size();
-}
-
+// What follows the header is never given to Beast.
 std::size_t RequestGrammar::on_body_impl(View body, Error&) { return body.size(); }
 void RequestGrammar::on_body_init_impl(const boost::optional<std::uint64_t>&, Error&) {}
+void RequestGrammar::on_chunk_header_impl(std::uint64_t, View, Error&) {}
+std::size_t RequestGrammar::on_chunk_body_impl(std::uint64_t, View body, Error&) { return body.size(); }
 void RequestGrammar::on_response_impl(int, View, int, Error& error) { error = http::error::bad_version; }
 void RequestGrammar::on_finish_impl(Error&) {}
 

@@ -12,12 +12,12 @@
 
 namespace aulm::gateway {
 
-// Beast's grammar of one request, with the stricter rules for what frames it. Collects the header fields as views and a
-// chunked body as bytes. Internal to service/http: used by RequestReader, once a request.
+// Beast's grammar of one request's header, with stricter rules for what frames the request. Collects the header fields
+// as views. Internal to service/http: used by RequestReader, once a request and for its header alone.
 class RequestGrammar final : public boost::beast::http::basic_parser<true> {
  public:
-  // Fields and a chunked body go to `request`, which must outlive this.
-  RequestGrammar(ServedRequest& request, size_t most_fields, size_t header_bytes, size_t body_bytes);
+  // What is found goes to `request`, which must outlive this.
+  RequestGrammar(ServedRequest& request, size_t most_fields, size_t header_bytes);
 
   // What the header said; meaningful once it is done.
   bool http_1_0() const { return version_ == 10; }
@@ -52,11 +52,9 @@ class RequestGrammar final : public boost::beast::http::basic_parser<true> {
   ServedRequest& request_;
   const size_t most_fields_;
   int version_ = 11;
-  bool header_done_ = false;
   int hosts_ = 0;
   int codings_ = 0;
   std::optional<uint64_t> body_size_;
-  size_t trailer_fields_ = 0;
   bool expects_continue_ = false;
   bool too_many_fields_ = false;
   bool unknown_expectation_ = false;

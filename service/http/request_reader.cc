@@ -4,8 +4,8 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "service/http/http_token.h"
 #include "service/http/request_grammar.h"
 
 namespace aulm::gateway {
@@ -13,14 +13,10 @@ namespace {
 
 constexpr size_t kFirstCapacity = 4 << 10;
 constexpr size_t kLeastSpace = 1 << 10;
-// Beyond the header, the buffer holds chunk headers and trailers, each of which must fit whole.
+// Beyond the header, at least so much of the buffer is there for chunks on their way into the body.
 constexpr size_t kChunkSpace = 2 << 10;
 constexpr size_t kBodyStep = 16 << 10;
 constexpr size_t kMostHeadersKept = 64;
-
-bool IsTokenByte(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || absl::StrContains("!#$%&'*+-.^_`|~", c);
-}
 
 }  // namespace
 
@@ -101,7 +97,7 @@ RequestReader::Progress RequestReader::ReadHeader() {
     const absl::string_view held(buffer_.get() + begin_, end_ - begin_);
     if (line_ < held.size()) {
       const char first = held[line_];
-      if (line_ == 0 && first != '\r' && !IsTokenByte(first)) {
+      if (line_ == 0 && first != '\r' && !IsHttpTokenByte(first)) {
         return Refuse(HttpRefusal::kBrokenFraming, "no request line");
       }
       if (first == ' ' || first == '\t') return Refuse(HttpRefusal::kBrokenFraming, "a folded header line");
@@ -138,27 +134,26 @@ RequestReader::Progress RequestReader::ReadHeader() {
 RequestReader::Progress RequestReader::ParseHeader() {
   // From here on views point into the buffer, so whatever the body needs of it is made free before.
   MakeRoom(kChunkSpace);
-  grammar_ =
-      std::make_unique<RequestGrammar>(request_, limits_.header_fields, limits_.header_bytes, limits_.body_bytes);
+  RequestGrammar grammar(request_, limits_.header_fields, limits_.header_bytes);
   boost::beast::error_code error;
-  const size_t taken = grammar_->put(boost::asio::const_buffer(buffer_.get() + begin_, header_size_), error);
-  if (error == boost::beast::http::error::body_limit) return Refuse(HttpRefusal::kBodyTooLarge, "content-length");
-  // A header whose body is chunked wants the first chunk at once: not an error.
-  if (error && error != boost::beast::http::error::need_more) {
-    if (grammar_->too_many_fields()) return Refuse(HttpRefusal::kHeaderTooLarge, grammar_->fault());
-    if (grammar_->unknown_expectation()) return Refuse(HttpRefusal::kBadExpectation, grammar_->fault());
-    return Refuse(HttpRefusal::kBrokenFraming, grammar_->fault().empty() ? "the header" : grammar_->fault());
+  const size_t taken = grammar.put(boost::asio::const_buffer(buffer_.get() + begin_, header_size_), error);
+  if (error) {
+    if (grammar.too_many_fields()) return Refuse(HttpRefusal::kHeaderTooLarge, grammar.fault());
+    if (grammar.unknown_expectation()) return Refuse(HttpRefusal::kBadExpectation, grammar.fault());
+    return Refuse(HttpRefusal::kBrokenFraming, grammar.fault().empty() ? "the header" : grammar.fault());
   }
-  if (taken != header_size_ || !grammar_->is_header_done()) return Refuse(HttpRefusal::kBrokenFraming, "the header");
+  if (taken != header_size_ || !grammar.is_header_done()) return Refuse(HttpRefusal::kBrokenFraming, "the header");
+  if (grammar.body_size() > limits_.body_bytes) return Refuse(HttpRefusal::kBodyTooLarge, "content-length");
 
-  keep_alive_ = grammar_->keep_alive();
-  http_1_0_ = grammar_->http_1_0();
-  expects_continue_ = grammar_->expects_continue();
-  if (grammar_->is_chunked()) {
+  keep_alive_ = grammar.keep_alive();
+  http_1_0_ = grammar.http_1_0();
+  expects_continue_ = grammar.expects_continue();
+  if (grammar.is_chunked()) {
     state_ = State::kChunkedBody;
-  } else if (grammar_->body_size() > 0) {
+    chunks_.emplace(request_.body, limits_.body_bytes, limits_.header_fields);
+  } else if (grammar.body_size() > 0) {
     state_ = State::kSizedBody;
-    body_size_ = grammar_->body_size();
+    body_size_ = grammar.body_size();
     body_filled_ = std::min(body_size_, end_ - begin_ - header_size_);
     request_.body.assign(buffer_.get() + begin_ + header_size_, body_filled_);
     header_size_ += body_filled_;
@@ -176,24 +171,23 @@ RequestReader::Progress RequestReader::ReadSizedBody() {
 }
 
 RequestReader::Progress RequestReader::ReadChunkedBody() {
-  char* const unread = buffer_.get() + begin_ + header_size_;
-  const size_t size = end_ - begin_ - header_size_;
-  boost::beast::error_code error = boost::beast::http::error::need_more;
-  size_t taken = 0;
-  if (size > 0) taken = grammar_->put(boost::asio::const_buffer(unread, size), error);
-  if (error == boost::beast::http::error::body_limit) return Refuse(HttpRefusal::kBodyTooLarge, "chunks");
-  if (error && error != boost::beast::http::error::need_more) {
-    return Refuse(HttpRefusal::kBrokenFraming, grammar_->fault().empty() ? "a chunk" : grammar_->fault());
+  absl::string_view unread(buffer_.get() + begin_ + header_size_, end_ - begin_ - header_size_);
+  const size_t size = unread.size();
+  const ChunkedBody::Progress progress = chunks_->Read(unread);
+  switch (progress) {
+    case ChunkedBody::Progress::kNeedMore:
+      // The header stays where its views point, and the next bytes come right behind it again.
+      end_ = begin_ + header_size_;
+      return Progress::kNeedMore;
+    case ChunkedBody::Progress::kComplete:
+      header_size_ += size - unread.size();
+      state_ = State::kComplete;
+      return Progress::kComplete;
+    case ChunkedBody::Progress::kBroken:
+      return Refuse(HttpRefusal::kBrokenFraming, chunks_->fault());
+    case ChunkedBody::Progress::kTooLarge:
+      return Refuse(HttpRefusal::kBodyTooLarge, "chunks");
   }
-  if (grammar_->is_done()) {
-    header_size_ += taken;
-    state_ = State::kComplete;
-    return Progress::kComplete;
-  }
-  // The header stays where its views point; what is left of the chunks moves up to it.
-  std::memmove(unread, unread + taken, size - taken);
-  end_ -= taken;
-  if (end_ == capacity_) return Refuse(HttpRefusal::kBrokenFraming, "a chunk header or trailer over 2 KiB");
   return Progress::kNeedMore;
 }
 
@@ -203,7 +197,7 @@ void RequestReader::Next() {
   state_ = State::kHeader;
   expects_continue_ = keep_alive_ = http_1_0_ = skipped_empty_line_ = false;
   scanned_ = line_ = header_size_ = body_size_ = body_filled_ = 0;
-  grammar_.reset();
+  chunks_.reset();
   request_.method = request_.target = request_.path = request_.query = {};
   request_.headers.clear();
   if (request_.headers.capacity() > kMostHeadersKept) request_.headers.shrink_to_fit();

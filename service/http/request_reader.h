@@ -2,19 +2,19 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "service/http/chunked_body.h"
 #include "service/http/http_limits.h"
 #include "service/http/http_service.h"
 #include "service/http/served_request.h"
 
 namespace aulm::gateway {
 
-class RequestGrammar;
-
 // Reads the requests of one connection from its bytes, one after the other, in a buffer that it keeps. Beast's parser
-// knows the grammar; what that parser forgives (folded lines, lists of lengths, several transfer codings, empty or
+// knows the grammar of the header; what it forgives (folded lines, lists of lengths, several transfer codings, empty or
 // doubled hosts) is refused here, since a proxy in front of us might read it differently. Not thread-safe, no I/O.
 class RequestReader {
  public:
@@ -81,7 +81,7 @@ class RequestReader {
 
   const HttpLimits& limits_;
   ServedRequest request_;
-  std::unique_ptr<RequestGrammar> grammar_;  // of the present request
+  std::optional<ChunkedBody> chunks_;  // of a chunked body
   State state_ = State::kHeader;
   bool expects_continue_ = false;
   bool keep_alive_ = false;
@@ -96,7 +96,7 @@ class RequestReader {
   size_t end_ = 0;          // of what was received
   size_t scanned_ = 0;      // from begin_: how far line ends were looked for
   size_t line_ = 0;         // from begin_: where the present line starts
-  size_t header_size_ = 0;  // from begin_: with the empty line
+  size_t header_size_ = 0;  // from begin_: with the empty line, and what was read of the body behind it
   size_t body_size_ = 0;    // of a sized body
   size_t body_filled_ = 0;  // of a sized body: what has come
 };
