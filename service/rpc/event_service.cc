@@ -1,0 +1,125 @@
+#include "service/rpc/event_service.h"
+
+#include <memory>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "service/base/status_details.h"
+#include "service/events/event_reader.h"
+#include "service/events/stream_spec.h"
+#include "service/rpc/unary_call.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kService[] = "aulm.gateway.v1.EventService";
+
+// One ReadEvents call: the page is read on a worker, which may take longer than the caller waits.
+class ReadEventsCall final : public UnaryCall {
+ public:
+  ReadEventsCall(v1::ReadEventsResponse& response, grpc::CallbackServerContext& context, MethodMetrics& metrics,
+                 Clock& clock, absl::Duration default_deadline)
+      : UnaryCall(context, metrics, clock, default_deadline), response_(response), clock_(clock) {}
+
+  void Refuse(const absl::Status& status) { End(status); }
+
+  void Begin(ReadSpec spec, EventHub& hub) {
+    const std::shared_ptr<Ending> ending = ending_;
+    ending->Offer(this);
+    const Clock::TimerId timer = clock_.CallAfter(answer_by() - clock_.Now(), [ending] {
+      if (ReadEventsCall* const call = ending->Take(); call != nullptr) {
+        call->End(GatewayError(GatewayReason::kCallDeadline, "the page was not read before the call's deadline"));
+      }
+    });
+    hub.Post([ending, spec = std::move(spec), timer, &hub, &clock = clock_] {
+      if (ending->taken()) return;
+      absl::StatusOr<v1::ReadEventsResponse> page = ReadEventPage(hub.log(), spec);
+      clock.Cancel(timer);
+      ReadEventsCall* const call = ending->Take();
+      if (call == nullptr) return;
+      if (page.ok()) {
+        call->events_ = page->events_size();
+        call->response_.Swap(&*page);
+      }
+      call->End(page.status());
+    });
+  }
+
+ private:
+  // Who may end the call: the worker, the deadline or the caller, whoever takes it first. Outlives the call.
+  class Ending {
+   public:
+    void Offer(ReadEventsCall* call) ABSL_LOCKS_EXCLUDED(mutex_) {
+      absl::MutexLock lock(&mutex_);
+      call_ = call;
+    }
+    // Once the call, then nullptr.
+    ReadEventsCall* Take() ABSL_LOCKS_EXCLUDED(mutex_) {
+      absl::MutexLock lock(&mutex_);
+      return std::exchange(call_, nullptr);
+    }
+    bool taken() const ABSL_LOCKS_EXCLUDED(mutex_) {
+      absl::MutexLock lock(&mutex_);
+      return call_ == nullptr;
+    }
+
+   private:
+    mutable absl::Mutex mutex_;
+    ReadEventsCall* call_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  };
+
+  void OnCancel() override {
+    if (ending_->Take() != nullptr) End(GatewayError(GatewayReason::kCallCancelled, "the client went away"));
+  }
+
+  void Describe(LogLine& line) const override { line.Field("events", events_); }
+
+  v1::ReadEventsResponse& response_;
+  Clock& clock_;
+  int events_ = 0;
+  const std::shared_ptr<Ending> ending_ = std::make_shared<Ending>();
+};
+
+EventStreamsOptions StreamsOptions(const EventServiceOptions& options) {
+  EventStreamsOptions streams;
+  streams.max_streams = options.max_streams;
+  streams.stream.max_age = options.stream_max_age;
+  streams.stream.reconnect_after = options.reconnect_after;
+  return streams;
+}
+
+}  // namespace
+
+EventService::EventService(const EventServiceOptions& options, EventHub& hub, EventsMetrics& events_metrics,
+                           RpcMetrics& rpc_metrics, Clock& clock, Random& random)
+    : hub_(hub),
+      clock_(clock),
+      default_deadline_(options.default_deadline),
+      read_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "ReadEvents")),
+      streams_(hub, clock, random, events_metrics, StreamsOptions(options)),
+      environment_{streams_,
+                   clock,
+                   events_metrics,
+                   rpc_metrics.AddMethod(RpcMetrics::MethodType::kServerStream, kService, "SubscribeEvents"),
+                   options.stream_stall,
+                   options.drain_linger} {}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::SubscribeEvents(grpc::CallbackServerContext* context,
+                                                                          const grpc::ByteBuffer* request) {
+  return SubscribeReactor::Begin(environment_, *context, *request);
+}
+
+grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* context,
+                                                   const v1::ReadEventsRequest* request,
+                                                   v1::ReadEventsResponse* response) {
+  auto* const call = new ReadEventsCall(*response, *context, read_metrics_, clock_, default_deadline_);
+  absl::StatusOr<ReadSpec> spec = CheckRequest(*request, clock_.Now());
+  if (spec.ok()) {
+    call->Begin(*std::move(spec), hub_);
+  } else {
+    call->Refuse(spec.status());
+  }
+  return call;
+}
+
+}  // namespace aulm::gateway

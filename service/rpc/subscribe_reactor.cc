@@ -1,0 +1,209 @@
+#include "service/rpc/subscribe_reactor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "aulm/gateway/v1/event_service.pb.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
+#include "service/base/log.h"
+#include "service/base/status_details.h"
+#include "service/events/stream_spec.h"
+#include "service/rpc/status_conversion.h"
+
+namespace aulm::gateway {
+namespace {
+
+absl::Status Cancelled() { return GatewayError(GatewayReason::kCallCancelled, "the client went away"); }
+
+// The request and its checks. The method is raw for its responses' sake, so the request comes as bytes.
+absl::StatusOr<StreamSpec> ReadRequest(const grpc::ByteBuffer& bytes, absl::Time now) {
+  grpc::ByteBuffer consumed = bytes;
+  v1::SubscribeEventsRequest request;
+  if (!grpc::SerializationTraits<v1::SubscribeEventsRequest>::Deserialize(&consumed, &request).ok()) {
+    return ErrorWithInfo(absl::StatusCode::kInvalidArgument, kGatewayDomain, ReasonName(GatewayReason::kInvalidField),
+                         "the request is no SubscribeEventsRequest, or one of its strings is not UTF-8");
+  }
+  return CheckRequest(request, now);
+}
+
+}  // namespace
+
+SubscribeReactor* SubscribeReactor::Begin(const Environment& environment, grpc::CallbackServerContext& context,
+                                          const grpc::ByteBuffer& request) {
+  const auto reactor = std::make_shared<SubscribeReactor>(environment, context);
+  reactor->self_ = reactor;
+  reactor->Admit(request);
+  return reactor.get();  // OnDone cannot come before gRPC has it
+}
+
+SubscribeReactor::SubscribeReactor(const Environment& environment, grpc::CallbackServerContext& context)
+    : environment_(environment), context_(context), begun_(environment.clock.Now()) {
+  environment_.method_metrics.Started();
+  environment_.method_metrics.MessageReceived();
+}
+
+void SubscribeReactor::Admit(const grpc::ByteBuffer& request) {
+  absl::StatusOr<StreamSpec> spec = ReadRequest(request, begun_);
+  if (!spec.ok()) {
+    FinishFrom(State::kAdmitting, spec.status());
+    return;
+  }
+  absl::StatusOr<std::shared_ptr<EventStream>> stream = environment_.streams.Open(*std::move(spec));
+  if (!stream.ok()) {
+    FinishFrom(State::kAdmitting, stream.status());
+    return;
+  }
+  stream_ = *std::move(stream);
+  stream_->Start([self = shared_from_this()](absl::Status status) { self->OnAdmitted(std::move(status)); });
+}
+
+void SubscribeReactor::OnAdmitted(absl::Status status) {
+  if (!status.ok()) {
+    FinishFrom(State::kAdmitting, status);
+    return;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ != State::kAdmitting) return;
+    state_ = State::kPulling;
+  }
+  WatchForStall(environment_.stall);
+  Pull();
+}
+
+void SubscribeReactor::Pull() {
+  stream_->Next([self = shared_from_this()](absl::StatusOr<Frame> frame) { self->OnFrame(std::move(frame)); });
+}
+
+void SubscribeReactor::OnFrame(absl::StatusOr<Frame> frame) {
+  if (!frame.ok()) {
+    Linger(frame.status());
+    return;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ != State::kPulling) return;
+    state_ = State::kWriting;
+    write_begun_ = environment_.clock.Now();
+    writing_kind_ = frame->kind;
+  }
+  environment_.method_metrics.MessagesSent();
+  writing_ = std::move(frame->bytes);
+  StartWrite(&writing_);
+}
+
+void SubscribeReactor::OnWriteDone(bool ok) {
+  {
+    absl::MutexLock lock(&mutex_);
+    ok = ok && !cancelled_;
+    if (ok) state_ = State::kPulling;
+  }
+  if (ok) {
+    Pull();
+  } else {
+    FinishFrom(State::kWriting, Cancelled());
+  }
+}
+
+void SubscribeReactor::OnCancel() {
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelled_ = true;
+  }
+  // A write that is outstanding comes back first, with ok false.
+  for (const State state : {State::kAdmitting, State::kPulling, State::kLingering}) FinishFrom(state, Cancelled());
+}
+
+void SubscribeReactor::OnDone() { self_.reset(); }
+
+void SubscribeReactor::Linger(absl::Status status) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ != State::kPulling) return;
+    // A client library that sees an error status may drop the frames that its application has not read yet.
+    if (writing_kind_ == FrameKind::kDrain) state_ = State::kLingering;
+  }
+  if (FinishFrom(State::kPulling, status)) return;
+  environment_.clock.CallAfter(environment_.drain_linger, [weak = weak_from_this(), status] {
+    if (const auto self = weak.lock(); self != nullptr) self->FinishFrom(State::kLingering, status);
+  });
+}
+
+bool SubscribeReactor::FinishFrom(State from, const absl::Status& status) {
+  bool stalled;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (state_ != from) return false;
+    state_ = State::kFinished;
+    stalled = stalled_;
+  }
+  Conclude(status, stalled);
+  return true;
+}
+
+void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
+  const absl::Duration took = environment_.clock.Now() - begun_;
+  const grpc::Status converted = ToGrpcStatus(status);
+  {
+    const bool expected = status.code() == absl::StatusCode::kCancelled || HasReason(status, GatewayReason::kDraining);
+    LogLine line(expected && !stalled ? LogLevel::kInfo : LogLevel::kWarn, "stream");
+    line.Field("method", environment_.method_metrics.method()).Field("code", CodeName(converted.error_code()));
+    line.Field("reason", stalled ? "STALLED" : ReasonOf(status)).Field("message", status.message());
+    line.Field("took_ms", took);
+    if (stream_ != nullptr) {
+      const EventStream::Totals totals = stream_->totals();
+      line.Field("stream_id", stream_->id()).Field("frames", totals.frames).Field("events", totals.events);
+      line.Field("bytes", totals.bytes).Field("sequence", totals.sequence);
+    }
+  }
+  environment_.method_metrics.Handled(converted.error_code(), took);
+  if (stream_ != nullptr) stream_->Close();
+  Clock::TimerId timer;
+  {
+    absl::MutexLock lock(&mutex_);
+    timer = std::exchange(stall_timer_, 0);
+    if (cancelling_) {
+      finish_after_cancelling_ = status;
+      return;
+    }
+  }
+  if (timer != 0) environment_.clock.Cancel(timer);
+  AddErrorTrailers(status, context_);
+  Finish(converted);
+}
+
+void SubscribeReactor::WatchForStall(absl::Duration delay) {
+  absl::MutexLock lock(&mutex_);
+  if (state_ == State::kFinished) return;
+  stall_timer_ = environment_.clock.CallAfter(delay, [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self != nullptr) self->OnStallTimer();
+  });
+}
+
+void SubscribeReactor::OnStallTimer() {
+  absl::Duration left = environment_.stall;
+  {
+    absl::MutexLock lock(&mutex_);
+    stall_timer_ = 0;
+    if (state_ == State::kWriting) left = write_begun_ + environment_.stall - environment_.clock.Now();
+    stalled_ = left <= absl::ZeroDuration();
+    cancelling_ = stalled_;
+  }
+  if (left > absl::ZeroDuration()) {
+    WatchForStall(left);
+    return;
+  }
+  environment_.events_metrics.stalls->Increment();
+  context_.TryCancel();  // the outstanding write comes back with ok false
+  std::optional<absl::Status> status;
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelling_ = false;
+    status = std::exchange(finish_after_cancelling_, std::nullopt);
+  }
+  if (!status.has_value()) return;
+  AddErrorTrailers(*status, context_);
+  Finish(ToGrpcStatus(*status));
+}
+
+}  // namespace aulm::gateway
