@@ -57,8 +57,8 @@ BuildInfo GetBuildInfo() {
 }
 
 std::string DescribeBuild(const BuildInfo& info) {
-  std::string text = absl::StrCat("aulm-gateway ", info.version, " (commit ", info.commit, ", ", info.compiler, ")\n");
-  for (const auto& [name, version] : info.libraries) absl::StrAppend(&text, "  ", name, " ", version, "\n");
+  std::string text = absl::StrCat("aulm-gateway ", info.version, " (commit ", info.commit, ", ", info.compiler, ")");
+  for (const auto& [name, version] : info.libraries) absl::StrAppend(&text, "\n  ", name, " ", version);
   return text;
 }
 

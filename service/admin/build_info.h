@@ -19,7 +19,7 @@ struct BuildInfo {
 
 BuildInfo GetBuildInfo();
 
-// For --version: "aulm-gateway 0.1.0 (commit …)", the compiler and a line for each library.
+// For --version: "aulm-gateway 0.1.0 (commit …)", the compiler and a line for each library; no newline at the end.
 std::string DescribeBuild(const BuildInfo& info);
 
 // aulm_gateway_build_info{version, commit, compiler} 1. Call it once for a registry.

@@ -112,7 +112,7 @@ std::string DescribeSettings(const Settings& settings) {
 
   std::string text;
   AppendIndented(described, text, "");
-  return text + "\n";
+  return text;
 }
 
 }  // namespace aulm::gateway

@@ -29,7 +29,7 @@ TEST(BuildInfoTest, KnowsEveryLibrarysVersion) {
 
 TEST(BuildInfoTest, DescribesItselfInLines) {
   const BuildInfo info = {.version = "1.2.3", .commit = "abc", .compiler = "gcc 12", .libraries = {{"curl", "7.88.1"}}};
-  EXPECT_EQ(DescribeBuild(info), "aulm-gateway 1.2.3 (commit abc, gcc 12)\n  curl 7.88.1\n");
+  EXPECT_EQ(DescribeBuild(info), "aulm-gateway 1.2.3 (commit abc, gcc 12)\n  curl 7.88.1");
 }
 
 TEST(BuildInfoTest, IsAMetric) {

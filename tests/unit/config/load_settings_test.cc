@@ -278,8 +278,7 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
   "log": {
     "level": "info"
   }
-}
-)EOF");
+})EOF");
 }
 
 TEST_F(LoadSettingsTest, WhatItDescribesOfAFileCanBeLoadedAgain) {
