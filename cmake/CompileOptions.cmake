@@ -4,7 +4,9 @@ set(AULM_GATEWAY_SANITIZE "" CACHE STRING "Sanitizers for -fsanitize=, comma sep
 add_library(gateway_options INTERFACE)
 target_include_directories(gateway_options INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_options(gateway_options INTERFACE
-  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wextra-semi)
+  -Wall -Wextra -Wpedantic -Werror -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Wextra-semi
+  # A struct of options is filled by name, and what is not named has its default.
+  -Wno-missing-field-initializers)
 
 # Position-independent throughout, programs too, by one and the same flag: objects of libraries and of programs share a
 # precompiled header, and the client library may be linked into somebody's shared object.

@@ -31,14 +31,15 @@ absl::StatusOr<GatewayProcess> GatewayProcess::Start(const Options& options) {
       environment[name] = value;
     }
   }
-  auto child = ChildProcess::Start({BinaryPath("aulm-gateway")}, environment, absl::StrCat(options.folder, "/gateway.log"));
+  auto child =
+      ChildProcess::Start({BinaryPath("aulm-gateway")}, environment, absl::StrCat(options.folder, "/gateway.log"));
   if (!child.ok()) return child.status();
   GatewayProcess gateway(*std::move(child));
   while (gateway.grpc_.empty() || gateway.webhook_.empty() || gateway.admin_.empty()) {
     auto line = gateway.process_.ReadLine(kReadyLimit);
     if (!line.ok()) {
-      return absl::UnavailableError(
-          absl::StrCat("the gateway did not get ready: ", line.status().message(), "; see ", options.folder, "/gateway.log"));
+      return absl::UnavailableError(absl::StrCat("the gateway did not get ready: ", line.status().message(), "; see ",
+                                                 options.folder, "/gateway.log"));
     }
     const std::vector<std::string> words = absl::StrSplit(*line, ' ');
     if (words.size() != 3 || words[0] != "listening") continue;

@@ -67,8 +67,8 @@ absl::StatusOr<int> WebhookClient::Post(absl::string_view event, absl::string_vi
 std::string SignDelivery(absl::string_view secret, absl::string_view body) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
   unsigned int length = 0;
-  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(body.data()),
-       body.size(), digest.data(), &length);
+  HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(body.data()), body.size(), digest.data(), &length);
   return absl::StrCat("sha256=",
                       absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest.data()), length)));
 }
@@ -83,10 +83,9 @@ std::string InboundMessageBody(absl::string_view delivery_id, absl::string_view 
 
 std::string MessageStatusBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view message_id,
                               absl::string_view to, absl::string_view status) {
-  return absl::Substitute(
-      R"({"event": "message_status", "delivery_id": "$0", "session_id": "$1", "message_id": "$2", )"
-      R"("status": "$4", "to": "$3", "occurred_at": "2026-05-28T10:15:43.000Z"})",
-      delivery_id, session_id, message_id, to, status);
+  return absl::Substitute(R"({"event": "message_status", "delivery_id": "$0", "session_id": "$1", "message_id": "$2", )"
+                          R"("status": "$4", "to": "$3", "occurred_at": "2026-05-28T10:15:43.000Z"})",
+                          delivery_id, session_id, message_id, to, status);
 }
 
 }  // namespace aulm::gateway

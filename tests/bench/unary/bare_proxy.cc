@@ -1,6 +1,6 @@
-// The floor of a proxied send: a callback server, one thread with curl_multi's socket interface, Boost.JSON, and nothing
-// else: no checks, no log, no metrics, no guarantees. What the gateway adds is measured against it.
-// Usage: bare_proxy <upstream host:port>. Prints "listening grpc host:port".
+// The floor of a proxied send: a callback server, one thread with curl_multi's socket interface, Boost.JSON, and
+// nothing else: no checks, no log, no metrics, no guarantees. What the gateway adds is measured against it. Usage:
+// bare_proxy <upstream host:port>. Prints "listening grpc host:port".
 #include <curl/curl.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/epoll.h>
@@ -149,7 +149,8 @@ class CurlThread {
           curl_multi_socket_action(multi_, CURL_SOCKET_TIMEOUT, 0, &running);
           continue;
         }
-        const int what = (event.events & EPOLLIN ? CURL_CSELECT_IN : 0) | (event.events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
+        const int what =
+            (event.events & EPOLLIN ? CURL_CSELECT_IN : 0) | (event.events & EPOLLOUT ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(multi_, event.data.fd, what, &running);
       }
       TakeDone();
@@ -174,8 +175,7 @@ class ProxyService final : public v1::MessagingService::CallbackService {
 
   grpc::ServerUnaryReactor* SendText(grpc::CallbackServerContext* context, const v1::SendTextRequest* request,
                                      v1::SendTextResponse* response) override {
-    const json::object body = {
-        {"session_id", request->session_id()}, {"to", request->to()}, {"body", request->body()}};
+    const json::object body = {{"session_id", request->session_id()}, {"to", request->to()}, {"body", request->body()}};
     grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     curl_.Start(new Call{reactor, response, json::serialize(body), ""});
     return reactor;

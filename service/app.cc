@@ -1,0 +1,290 @@
+#include "service/app.h"
+
+#include <unistd.h>
+
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "grpcpp/security/server_credentials.h"
+#include "prometheus/registry.h"
+#include "service/admin/admin_service.h"
+#include "service/admin/build_info.h"
+#include "service/admin/process_metrics.h"
+#include "service/admin/readiness.h"
+#include "service/aulm/aulm_client.h"
+#include "service/aulm/curl_transport.h"
+#include "service/base/log.h"
+#include "service/base/system_clock.h"
+#include "service/base/system_random.h"
+#include "service/config/secret_watcher.h"
+#include "service/events/event_hub.h"
+#include "service/http/http_server.h"
+#include "service/messaging/account_directory.h"
+#include "service/messaging/sender.h"
+#include "service/rpc/event_service.h"
+#include "service/rpc/grpc_server.h"
+#include "service/rpc/messaging_service.h"
+#include "service/rpc/session_service.h"
+#include "service/storage/store.h"
+#include "service/webhook/webhook_service.h"
+
+namespace aulm::gateway {
+namespace {
+
+// SIGTERM ends with an exit within 25 s: what each step of the stop may take of it.
+constexpr absl::Duration kStopLimit = absl::Seconds(25);
+constexpr absl::Duration kWebhookGrace = absl::Seconds(3);
+constexpr absl::Duration kCallGrace = absl::Seconds(10);
+constexpr absl::Duration kSettleGrace = absl::Seconds(8);
+constexpr absl::Duration kAdminGrace = absl::Seconds(1);
+
+StoreOptions ToStoreOptions(const Settings& settings) {
+  StoreOptions options;
+  options.url = settings.store.url;
+  options.retention = settings.store.retention;
+  options.max_bytes = static_cast<uint64_t>(settings.store.max_bytes);
+  options.dedupe_retention = settings.store.dedupe_retention;
+  options.on_fatal = [](const absl::Status& failure) {
+    // After a failed fsync nobody knows what the disk holds: only a new start, which reads it anew, can tell.
+    LogLine(LogLevel::kError, "store failed for good").Field("message", failure.message());
+    _exit(1);
+  };
+  return options;
+}
+
+WrongSignatureAnswer ToWrongSignatureAnswer(OnSignatureMismatch setting) {
+  return setting == OnSignatureMismatch::kRetry ? WrongSignatureAnswer::kRetry : WrongSignatureAnswer::kReject;
+}
+
+std::vector<absl::string_view> Revealed(const SecretSnapshot& snapshot) {
+  std::vector<absl::string_view> secrets;
+  for (const Secret& secret : snapshot.secrets) secrets.push_back(secret.Reveal());
+  return secrets;
+}
+
+std::optional<TlsFiles> ToTlsFiles(const std::optional<TlsSettings>& settings) {
+  if (!settings.has_value()) return std::nullopt;
+  return TlsFiles{settings->certificate_file, settings->key_file};
+}
+
+}  // namespace
+
+// Everything, in the order of construction: what stands below uses what stands above, and goes first.
+class App::Parts {
+ public:
+  absl::Status Start(const Settings& settings);
+  void Stop();
+
+  const std::string& grpc_address() const { return grpc_->address(); }
+  const std::string& webhook_address() const { return webhook_server_->address(); }
+  const std::string& admin_address() const { return admin_server_->address(); }
+
+ private:
+  absl::Status OpenTheStore(const Settings& settings);
+  absl::Status AddAccounts(const Settings& settings);
+  absl::Status StartGrpc(const Settings& settings);
+  absl::Status StartWebhooks(const Settings& settings);
+  absl::Status StartAdmin(const Settings& settings);
+
+  prometheus::Registry registry_;
+  SystemClock clock_;
+  SystemRandom random_;
+  Readiness readiness_;
+  ProcessMetrics process_metrics_;
+  std::unique_ptr<SecretWatcher> secrets_;
+  Store store_;
+  std::unique_ptr<AulmMetrics> aulm_metrics_;
+  std::unique_ptr<CurlTransport> transport_;
+  AccountDirectory accounts_;
+  std::vector<WebhookAccount> webhook_accounts_;
+  std::unique_ptr<Sender> sender_;
+  std::unique_ptr<EventsMetrics> events_metrics_;
+  std::unique_ptr<EventHub> hub_;
+  std::unique_ptr<RpcMetrics> rpc_metrics_;
+  std::unique_ptr<MessagingService> messaging_service_;
+  std::unique_ptr<SessionService> session_service_;
+  std::unique_ptr<EventService> event_service_;
+  std::unique_ptr<GrpcServer> grpc_;
+  std::unique_ptr<WebhookMetrics> webhook_metrics_;
+  std::unique_ptr<WebhookService> webhook_service_;
+  std::unique_ptr<HttpServer> webhook_server_;
+  std::unique_ptr<AdminService> admin_service_;
+  std::unique_ptr<HttpServer> admin_server_;
+};
+
+absl::Status App::Parts::Start(const Settings& settings) {
+  readiness_.SetNotReady("gateway", "starting");
+  secrets_ = std::make_unique<SecretWatcher>(clock_, registry_);
+  if (absl::Status status = OpenTheStore(settings); !status.ok()) return status;
+  if (absl::Status status = AddAccounts(settings); !status.ok()) return status;
+  if (absl::Status status = StartGrpc(settings); !status.ok()) return status;
+  if (absl::Status status = StartWebhooks(settings); !status.ok()) return status;
+  if (absl::Status status = StartAdmin(settings); !status.ok()) return status;
+  grpc_->SetServing(true);
+  readiness_.SetReady("gateway");
+  return absl::OkStatus();
+}
+
+absl::Status App::Parts::OpenTheStore(const Settings& settings) {
+  absl::StatusOr<Store> store = OpenStore(ToStoreOptions(settings), clock_, random_, registry_);
+  if (!store.ok()) return store.status();
+  store_ = *std::move(store);
+  readiness_.SetReady("store");
+  return absl::OkStatus();
+}
+
+absl::Status App::Parts::AddAccounts(const Settings& settings) {
+  aulm_metrics_ = std::make_unique<AulmMetrics>(registry_);
+  webhook_metrics_ = std::make_unique<WebhookMetrics>(registry_);
+  CurlTransportOptions transport;
+  transport.stop_grace = kSettleGrace;
+  transport_ = std::make_unique<CurlTransport>(transport, *aulm_metrics_);
+  // aulm's cooldown is of our address: accounts of one base URL share it.
+  std::map<std::string, std::shared_ptr<AddressCooldown>> cooldowns;
+  for (const AccountSettings& account : settings.accounts) {
+    auto key = secrets_->Watch({account.name, SecretFormat::kApiKey, {account.api_key}, {}});
+    if (!key.ok()) return key.status();
+    AulmClient::Options options;
+    options.account = account.name;
+    options.base_url = account.base_url;
+    options.settle_limit = settings.limits.send_settle;
+    options.api_key = [watched = *key] {
+      const WatchedSecrets::Snapshot current = watched->Current();
+      return ApiKey{std::string(current->secrets.front().Reveal()), current->generation};
+    };
+    std::shared_ptr<AddressCooldown>& cooldown = cooldowns[account.base_url];
+    if (cooldown == nullptr) cooldown = std::make_shared<AddressCooldown>();
+    auto client = AulmClient::Create(std::move(options), *transport_, cooldown, clock_, *aulm_metrics_);
+    if (!client.ok()) return client.status();
+    accounts_.Add(*std::move(client), account.session_ids);
+
+    auto keys = std::make_shared<WebhookSecrets>();
+    auto signing =
+        secrets_->Watch({account.name, SecretFormat::kWebhookSecrets, account.webhook_secrets,
+                         [keys](const WatchedSecrets::Snapshot& snapshot) { keys->Replace(Revealed(*snapshot)); }});
+    if (!signing.ok()) return signing.status();
+    keys->Replace(Revealed(*(*signing)->Current()));
+    webhook_accounts_.push_back({account.name, keys, ToWrongSignatureAnswer(account.on_signature_mismatch)});
+  }
+  sender_ = std::make_unique<Sender>(accounts_);
+  return absl::OkStatus();
+}
+
+absl::Status App::Parts::StartGrpc(const Settings& settings) {
+  const LimitSettings& limits = settings.limits;
+  events_metrics_ = std::make_unique<EventsMetrics>(registry_);
+  EventHubOptions hub;
+  hub.ring_bytes = limits.ring_bytes;
+  hub_ = std::make_unique<EventHub>(*store_.log, clock_, *events_metrics_, hub);
+  if (absl::Status status = hub_->Start(); !status.ok()) return status;
+
+  rpc_metrics_ = std::make_unique<RpcMetrics>(registry_);
+  messaging_service_ =
+      std::make_unique<MessagingService>(MessagingService::Options{limits.max_image_bytes, limits.default_deadline},
+                                         *sender_, *rpc_metrics_, clock_, random_);
+  session_service_ = std::make_unique<SessionService>(limits.default_deadline, accounts_, *rpc_metrics_, clock_);
+  EventServiceOptions events;
+  events.max_streams = limits.streams;
+  events.stream_max_age = limits.stream_max_age;
+  events.stream_stall = limits.stream_stall;
+  events.default_deadline = limits.default_deadline;
+  event_service_ = std::make_unique<EventService>(events, *hub_, *events_metrics_, *rpc_metrics_, clock_, random_);
+
+  GrpcServerOptions server;
+  server.address = ToString(settings.grpc.address);
+  server.credentials = grpc::InsecureServerCredentials();
+  auto grpc = GrpcServer::Start(server, {{v1::MessagingService::service_full_name(), messaging_service_.get()},
+                                         {v1::SessionService::service_full_name(), session_service_.get()},
+                                         {v1::EventService::service_full_name(), event_service_.get()}});
+  if (!grpc.ok()) return grpc.status();
+  grpc_ = *std::move(grpc);
+  return absl::OkStatus();
+}
+
+absl::Status App::Parts::StartWebhooks(const Settings& settings) {
+  WebhookOptions options;
+  options.max_in_flight = settings.limits.webhooks_in_flight;
+  webhook_service_ =
+      std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *store_.log, *webhook_metrics_);
+  HttpServerOptions server;
+  server.name = "webhook";
+  server.address = ToString(settings.webhook.address);
+  server.limits.body_bytes = settings.limits.webhook_body_bytes;
+  server.limits.connections = settings.limits.webhook_connections;
+  server.tls = ToTlsFiles(settings.webhook.tls);
+  auto started = HttpServer::Start(std::move(server), webhook_service_.get());
+  if (!started.ok()) return started.status();
+  webhook_server_ = *std::move(started);
+  return absl::OkStatus();
+}
+
+absl::Status App::Parts::StartAdmin(const Settings& settings) {
+  RegisterBuildInfo(GetBuildInfo(), registry_);
+  admin_service_ = std::make_unique<AdminService>(
+      readiness_, std::vector<const prometheus::Collectable*>{&registry_, &process_metrics_});
+  HttpServerOptions server;
+  server.name = "admin";
+  server.address = ToString(settings.admin.address);
+  server.limits.connections = 64;
+  server.tls = ToTlsFiles(settings.admin.tls);
+  auto started = HttpServer::Start(std::move(server), admin_service_.get());
+  if (!started.ok()) return started.status();
+  admin_server_ = *std::move(started);
+  return absl::OkStatus();
+}
+
+void App::Parts::Stop() {
+  clock_.CallAfter(kStopLimit, [] {
+    LogLine(LogLevel::kError, "stop took too long").Field("limit_ms", kStopLimit);
+    _exit(0);  // nothing that was answered is lost: it was durable first
+  });
+  readiness_.SetNotReady("gateway", "draining");
+  if (grpc_ != nullptr) grpc_->SetServing(false);
+  if (webhook_service_ != nullptr) webhook_service_->Drain();
+  if (webhook_server_ != nullptr) webhook_server_->Stop(kWebhookGrace);
+  if (event_service_ != nullptr) event_service_->Drain();
+  if (grpc_ != nullptr) grpc_->Shutdown(kCallGrace);
+  if (hub_ != nullptr) hub_->Stop();
+  if (transport_ != nullptr) transport_->Stop();
+  if (admin_server_ != nullptr) admin_server_->Stop(kAdminGrace);
+  store_.engine.reset();
+}
+
+absl::StatusOr<std::unique_ptr<App>> App::Start(const Settings& settings) {
+  auto parts = std::make_unique<Parts>();
+  if (absl::Status status = parts->Start(settings); !status.ok()) {
+    parts->Stop();
+    return status;
+  }
+  return std::unique_ptr<App>(new App(std::move(parts)));
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+App::~App() { Stop(); }
+
+const std::string& App::grpc_address() const { return parts_->grpc_address(); }
+const std::string& App::webhook_address() const { return parts_->webhook_address(); }
+const std::string& App::admin_address() const { return parts_->admin_address(); }
+
+void App::Stop() {
+  if (stopped_) return;
+  stopped_ = true;
+  parts_->Stop();
+}
+
+absl::Status CheckStore(const Settings& settings) {
+  prometheus::Registry registry;
+  SystemClock clock;
+  SystemRandom random;
+  absl::StatusOr<Store> store = OpenStore(ToStoreOptions(settings), clock, random, registry);
+  if (!store.ok()) return store.status();
+  return store->full_check();
+}
+
+}  // namespace aulm::gateway

@@ -1,0 +1,129 @@
+// The program: reads the command line and the settings, starts the App, waits for a signal, stops it.
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "service/admin/build_info.h"
+#include "service/app.h"
+#include "service/base/log.h"
+#include "service/config/describe_settings.h"
+#include "service/config/environment.h"
+#include "service/config/load_settings.h"
+
+namespace {
+
+using namespace aulm::gateway;  // NOLINT(google-build-using-namespace): main is outside every namespace
+
+constexpr int kExitBadSettings = 2;
+constexpr int kExitCannotStart = 1;
+
+constexpr char kUsage[] = R"(aulm-gateway: a gRPC gateway in front of aulm, the WhatsApp automation API.
+
+Usage: aulm-gateway [--config FILE]
+
+  --config FILE    the configuration, JSON; GATEWAY_CONFIG names it too. The environment wins over the file.
+  --print-config   print the settings in force, without secrets, and exit
+  --check-store    read the whole store and say whether it is sound, and exit; the gateway must not be running
+  --version        print the version and exit
+  --help           print this and exit
+
+Settings without a file: AULM_API_KEY or AULM_API_KEY_FILE, AULM_WEBHOOK_SECRET or AULM_WEBHOOK_SECRET_FILE,
+AULM_BASE_URL, GATEWAY_GRPC_LISTEN, GATEWAY_WEBHOOK_LISTEN, GATEWAY_ADMIN_LISTEN, GATEWAY_STORE. docs/configuration.md
+describes them all. When it is ready it prints one line for each listener: listening grpc 127.0.0.1:50051.
+
+Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start or the store fails for good, 2 for bad settings.
+)";
+
+struct CommandLine {
+  std::optional<std::filesystem::path> config;
+  bool print_config = false;
+  bool check_store = false;
+};
+
+// Exits by itself for --help, --version and words that it does not know.
+CommandLine ParseCommandLine(int argc, char** argv) {
+  CommandLine parsed;
+  for (int i = 1; i < argc; ++i) {
+    const absl::string_view word = argv[i];
+    if (word == "--help" || word == "-h") {
+      std::fputs(kUsage, stdout);
+      std::exit(0);
+    } else if (word == "--version") {
+      std::printf("%s\n", DescribeBuild(GetBuildInfo()).c_str());
+      std::exit(0);
+    } else if (word == "--print-config") {
+      parsed.print_config = true;
+    } else if (word == "--check-store") {
+      parsed.check_store = true;
+    } else if (word == "--config" && i + 1 < argc) {
+      parsed.config = argv[++i];
+    } else {
+      std::fprintf(stderr, "aulm-gateway: %s is not an option, or lacks its value: see aulm-gateway --help\n", argv[i]);
+      std::exit(kExitBadSettings);
+    }
+  }
+  return parsed;
+}
+
+// SIGTERM and SIGINT are waited for by main alone: blocked before the first thread, so that every thread inherits it.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that has gone is an error of its write, not of the process
+  return signals;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const CommandLine command_line = ParseCommandLine(argc, argv);
+  const absl::StatusOr<Settings> settings = LoadSettings(command_line.config, ProcessEnvironment());
+  if (!settings.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(settings.status().message()).c_str());
+    return kExitBadSettings;
+  }
+  if (command_line.print_config) {
+    std::printf("%s\n", DescribeSettings(*settings).c_str());
+    return 0;
+  }
+  if (command_line.check_store) {
+    const absl::Status sound = CheckStore(*settings);
+    std::printf("%s\n", sound.ok() ? "the store is sound" : std::string(sound.message()).c_str());
+    return sound.ok() ? 0 : kExitCannotStart;
+  }
+
+  const sigset_t stop_signals = BlockStopSignals();
+  StartLog(settings->log_level);
+  for (const std::string& warning : settings->warnings) LogLine(LogLevel::kWarn, "setting").Field("message", warning);
+  absl::StatusOr<std::unique_ptr<App>> app = App::Start(*settings);
+  if (!app.ok()) {
+    std::fprintf(stderr, "aulm-gateway cannot start: %s\n", std::string(app.status().message()).c_str());
+    StopLog();
+    return kExitCannotStart;
+  }
+  std::printf("listening grpc %s\nlistening webhook %s\nlistening admin %s\n", (*app)->grpc_address().c_str(),
+              (*app)->webhook_address().c_str(), (*app)->admin_address().c_str());
+  std::fflush(stdout);
+
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  LogLine(LogLevel::kInfo, "stopping").Field("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  (*app)->Stop();
+  app->reset();
+  LogLine(LogLevel::kInfo, "stopped");
+  StopLog();
+  return 0;
+}
