@@ -15,6 +15,9 @@ class Backoff {
   // The next delay: between a half and the whole of a value that doubles each time.
   absl::Duration Next();
 
+  // `wait` and up to a fifth more: for a wait that all clients of a gateway were told alike.
+  absl::Duration Spread(absl::Duration wait) { return wait * absl::Uniform(random_, 1.0, 1.2); }
+
   // An attempt came through: start over.
   void Reset() { next_ = least_; }
 

@@ -140,7 +140,7 @@ void EventFollower::TakeFrame() {
 }
 
 void EventFollower::Accept(v1::SubscribeEventsResponse frame) {
-  if (!frame.has_started()) progressed_ = true;
+  if (!frame.has_started() && !frame.has_drain()) progressed_ = true;
   switch (frame.frame_case()) {
     case v1::SubscribeEventsResponse::kStarted:
       AcceptStarted(frame.started());
@@ -204,7 +204,8 @@ void EventFollower::Interrupted(const CallError& error, absl::Duration least_wai
   CloseStream();
   if (progressed_) backoff_.Reset();
   const bool asked_to_come_back = progressed_ && error.reason == "DRAINING";
-  const absl::Duration wait = asked_to_come_back ? least_wait : std::max(least_wait, backoff_.Next());
+  const absl::Duration told = backoff_.Spread(least_wait);
+  const absl::Duration wait = asked_to_come_back ? told : std::max(told, backoff_.Next());
   if (options_.on_interrupted) options_.on_interrupted(error, wait);
   if (const absl::Status saved = Save(); !saved.ok() && options_.on_cursor_not_saved) {
     options_.on_cursor_not_saved(saved);

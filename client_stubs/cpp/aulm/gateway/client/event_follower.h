@@ -106,7 +106,7 @@ class EventFollower {
   // The rest up to mu_ belongs to the thread of Next.
   Backoff backoff_;
   bool started_ = false;     // the store was read
-  bool progressed_ = false;  // this stream sent more than Started
+  bool progressed_ = false;  // this stream sent more than Started and Drain
   std::optional<CallError> error_;
   v1::EventBatch batch_;  // handed out up to next_delivery_
   int next_delivery_ = 0;
