@@ -25,7 +25,7 @@ function(proto_library target)
   endforeach()
   add_library(${target} STATIC ${generated})
   # SYSTEM: generated code is not held to our warnings.
-  target_include_directories(${target} SYSTEM PUBLIC ${out})
+  target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${out}>)
   target_link_libraries(${target} PUBLIC protobuf::libprotobuf)
   if(P_GRPC)
     target_link_libraries(${target} PUBLIC gRPC::grpc++)
