@@ -100,10 +100,8 @@ CurlTransfer::CurlTransfer(const CurlTransportOptions& options, AulmMetrics& met
   Set(easy_, CURLOPT_SOCKOPTDATA, static_cast<void*>(&metrics));
   Set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &OnSocketClosed);
   Set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&metrics));
-  Set(easy_, CURLOPT_READFUNCTION, &CurlTransfer::OnRead);
-  Set(easy_, CURLOPT_READDATA, static_cast<void*>(this));
-  Set(easy_, CURLOPT_SEEKFUNCTION, &CurlTransfer::OnSeek);
-  Set(easy_, CURLOPT_SEEKDATA, static_cast<void*>(this));
+  Set(easy_, CURLOPT_PREREQFUNCTION, &CurlTransfer::OnRequest);
+  Set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
   Set(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::OnHeader);
   Set(easy_, CURLOPT_HEADERDATA, static_cast<void*>(this));
   Set(easy_, CURLOPT_WRITEFUNCTION, &CurlTransfer::OnWrite);
@@ -134,6 +132,7 @@ bool CurlTransfer::Begin(HttpTransport::ExchangeId id, HttpRequest request, std:
     headers_ = curl_slist_append(headers_, "Expect:");  // no waiting for 100 before a large body
     Set(easy_, CURLOPT_POST, 1L);
     Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+    Set(easy_, CURLOPT_POSTFIELDS, request_.body.data());  // not copied
   } else {
     Set(easy_, CURLOPT_HTTPGET, 1L);
   }
@@ -149,6 +148,7 @@ bool CurlTransfer::Begin(HttpTransport::ExchangeId id, HttpRequest request, std:
 
 void CurlTransfer::Clear() {
   Set(easy_, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
+  Set(easy_, CURLOPT_POSTFIELDS, static_cast<char*>(nullptr));
   curl_slist_free_all(headers_);
   headers_ = nullptr;
   error_[0] = '\0';
@@ -156,7 +156,8 @@ void CurlTransfer::Clear() {
   request_ = HttpRequest();
   exchange_.reset();
   response_ = HttpResponse();
-  body_sent_ = 0;
+  written_ = false;
+  refused_second_ = false;
   answer_bytes_ = 0;
   answer_too_large_ = false;
   due = INT64_MAX;
@@ -177,7 +178,7 @@ HttpResult CurlTransfer::Result(CURLcode code) {
   failure.reason = IsConnectFailure(code) && !written() ? HttpFailure::Reason::kConnect : HttpFailure::Reason::kBroken;
   if (answer_too_large_) {
     failure.message = absl::StrCat("the answer is larger than ", max_answer_bytes_, " bytes");
-  } else if (code == CURLE_SEND_FAIL_REWIND) {
+  } else if (refused_second_) {
     failure.message = "the connection was closed without an answer";
   } else {
     failure.message = error_[0] != '\0' ? error_ : curl_easy_strerror(code);
@@ -185,18 +186,16 @@ HttpResult CurlTransfer::Result(CURLcode code) {
   return failure;
 }
 
-size_t CurlTransfer::OnRead(char* buffer, size_t size, size_t count, void* self) {
+int CurlTransfer::OnRequest(void* self, char*, char*, int, int) {
   auto& transfer = *static_cast<CurlTransfer*>(self);
-  const std::string& body = transfer.request_.body;
-  const size_t bytes = std::min(size * count, body.size() - transfer.body_sent_);
-  std::memcpy(buffer, body.data() + transfer.body_sent_, bytes);
-  transfer.body_sent_ += bytes;
-  return bytes;
-}
-
-int CurlTransfer::OnSeek(void*, curl_off_t, int) {
-  // libcurl asks for this when it is about to send the request again. Whether aulm acted on the first one nobody knows.
-  return CURL_SEEKFUNC_FAIL;
+  if (transfer.request_.method != "POST") return CURL_PREREQFUNC_OK;  // repeating a read does no harm
+  if (transfer.written_) {
+    // libcurl is about to send it again. Whether aulm acted on the first one nobody knows.
+    transfer.refused_second_ = true;
+    return CURL_PREREQFUNC_ABORT;
+  }
+  transfer.written_ = true;
+  return CURL_PREREQFUNC_OK;
 }
 
 bool CurlTransfer::Take(size_t bytes) {

@@ -13,8 +13,8 @@
 namespace aulm::gateway {
 
 // One libcurl easy handle and the exchange that it carries at the moment; CurlLoop keeps a pool of them, since making a
-// handle costs more than a call. The body is given by a read function and can not be rewound, so libcurl cannot send it
-// twice without our knowing (service/adr/0005-no-second-post.md). Used on the transport's thread alone.
+// handle costs more than a call. libcurl asks before it writes a request, and is let write a POST only once: by itself
+// it would repeat it (service/adr/0005-no-second-post.md). Used on the transport's thread alone.
 class CurlTransfer {
  public:
   CurlTransfer(const CurlTransportOptions& options, AulmMetrics& metrics);
@@ -36,8 +36,8 @@ class CurlTransfer {
   HttpTransport::ExchangeId id() const { return id_; }
   const std::shared_ptr<HttpExchange>& exchange() const { return exchange_; }
   const HttpRequest& request() const { return request_; }
-  // True once a byte of the body was handed to libcurl.
-  bool written() const { return body_sent_ > 0; }
+  // True once libcurl has a connection and goes on to write the request of a POST: head and body go out together.
+  bool written() const { return written_; }
   // True for a send that must not be ended any more: it is finished or detached.
   bool must_finish() const { return request_.finish_once_written && written(); }
 
@@ -46,8 +46,8 @@ class CurlTransfer {
   bool detached = false;
 
  private:
-  static size_t OnRead(char* buffer, size_t size, size_t count, void* self);
-  static int OnSeek(void* self, curl_off_t offset, int origin);
+  // libcurl has a connection, new or used, and is about to write the request to it.
+  static int OnRequest(void* self, char* server_ip, char* own_ip, int server_port, int own_port);
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnWrite(char* data, size_t size, size_t count, void* self);
 
@@ -63,7 +63,8 @@ class CurlTransfer {
   HttpRequest request_;
   std::shared_ptr<HttpExchange> exchange_;
   HttpResponse response_;
-  size_t body_sent_ = 0;
+  bool written_ = false;
+  bool refused_second_ = false;
   size_t answer_bytes_ = 0;
   bool answer_too_large_ = false;
 };
