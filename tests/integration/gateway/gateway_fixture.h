@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
