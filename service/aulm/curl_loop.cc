@@ -1,5 +1,7 @@
 #include "service/aulm/curl_loop.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -44,18 +46,31 @@ CurlLoop::~CurlLoop() {
   curl_multi_cleanup(multi_);  // closes the connections, which calls OnSocket
 }
 
-int CurlLoop::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void* known) {
-  auto& loop = *static_cast<CurlLoop*>(self);
+int CurlLoop::OnSocket(CURL*, curl_socket_t socket, int what, void* self, void*) {
+  SocketPoller& poller = static_cast<CurlLoop*>(self)->poller_;
   if (what == CURL_POLL_REMOVE) {
-    loop.poller_.Forget(socket);
+    poller.Park(socket);
     return 0;
   }
   uint32_t events = 0;
   if (what & CURL_POLL_IN) events |= EPOLLIN;
   if (what & CURL_POLL_OUT) events |= EPOLLOUT;
-  loop.poller_.Watch(socket, events, /*is_new=*/known == nullptr);
-  if (known == nullptr) curl_multi_assign(loop.multi_, socket, self);
+  poller.Watch(socket, events);
   return 0;
+}
+
+int CurlLoop::OnSocketOpened(void* self, curl_socket_t socket, curlsocktype) {
+  auto& loop = *static_cast<CurlLoop*>(self);
+  loop.metrics_.ConnectionOpened();
+  loop.poller_.Opened(socket);
+  return CURL_SOCKOPT_OK;
+}
+
+int CurlLoop::OnSocketClosed(void* self, curl_socket_t socket) {
+  auto& loop = *static_cast<CurlLoop*>(self);
+  loop.metrics_.ConnectionClosed();
+  loop.poller_.Closed(socket);
+  return close(socket);
 }
 
 int CurlLoop::OnTimer(CURLM*, long timeout_ms, void* self) {
@@ -71,7 +86,12 @@ void CurlLoop::Start(HttpTransport::ExchangeId id, HttpRequest request, std::sha
   }
   std::unique_ptr<CurlTransfer> transfer;
   if (pool_.empty()) {
-    transfer = std::make_unique<CurlTransfer>(options_, metrics_);
+    transfer = std::make_unique<CurlTransfer>(options_);
+    CURL* const easy = transfer->easy();
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, &CurlLoop::OnSocketOpened);
+    curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, this);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &CurlLoop::OnSocketClosed);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
   } else {
     transfer = std::move(pool_.back());
     pool_.pop_back();

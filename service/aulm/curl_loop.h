@@ -40,6 +40,9 @@ class CurlLoop {
 
  private:
   static int OnSocket(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
+  // Each socket that libcurl opens and closes for a connection.
+  static int OnSocketOpened(void* self, curl_socket_t socket, curlsocktype purpose);
+  static int OnSocketClosed(void* self, curl_socket_t socket);
   static int OnTimer(CURLM* multi, long timeout_ms, void* self);
 
   int WaitMilliseconds() const;

@@ -1,7 +1,5 @@
 #include "service/aulm/curl_transfer.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -28,16 +26,6 @@ void Set(CURL* easy, CURLoption option, Value value) {
 }
 
 long Seconds(absl::Duration duration) { return static_cast<long>(absl::ToInt64Seconds(duration)); }
-
-int OnSocketOpened(void* metrics, curl_socket_t, curlsocktype) {
-  static_cast<AulmMetrics*>(metrics)->ConnectionOpened();
-  return CURL_SOCKOPT_OK;
-}
-
-int OnSocketClosed(void* metrics, curl_socket_t socket) {
-  static_cast<AulmMetrics*>(metrics)->ConnectionClosed();
-  return close(socket);
-}
 
 bool FitsOnALine(absl::string_view text) {
   return std::none_of(text.begin(), text.end(), [](char c) { return c == '\r' || c == '\n' || c == '\0'; });
@@ -75,7 +63,7 @@ bool IsConnectFailure(CURLcode code) {
 
 }  // namespace
 
-CurlTransfer::CurlTransfer(const CurlTransportOptions& options, AulmMetrics& metrics)
+CurlTransfer::CurlTransfer(const CurlTransportOptions& options)
     : max_answer_bytes_(options.max_answer_bytes), easy_(curl_easy_init()) {
   if (easy_ == nullptr) abort();  // out of memory
   Set(easy_, CURLOPT_PRIVATE, static_cast<void*>(this));
@@ -96,10 +84,6 @@ CurlTransfer::CurlTransfer(const CurlTransportOptions& options, AulmMetrics& met
   Set(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
   // Ending a transfer must not wait for the resolver's thread: that would hold up every other call.
   Set(easy_, CURLOPT_QUICK_EXIT, 1L);
-  Set(easy_, CURLOPT_SOCKOPTFUNCTION, &OnSocketOpened);
-  Set(easy_, CURLOPT_SOCKOPTDATA, static_cast<void*>(&metrics));
-  Set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &OnSocketClosed);
-  Set(easy_, CURLOPT_CLOSESOCKETDATA, static_cast<void*>(&metrics));
   Set(easy_, CURLOPT_PREREQFUNCTION, &CurlTransfer::OnRequest);
   Set(easy_, CURLOPT_PREREQDATA, static_cast<void*>(this));
   Set(easy_, CURLOPT_HEADERFUNCTION, &CurlTransfer::OnHeader);

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 
-#include "service/aulm/aulm_metrics.h"
 #include "service/aulm/curl_transport.h"
 #include "service/aulm/http_transport.h"
 
@@ -17,7 +16,7 @@ namespace aulm::gateway {
 // it would repeat it (service/adr/0005-no-second-post.md). Used on the transport's thread alone.
 class CurlTransfer {
  public:
-  CurlTransfer(const CurlTransportOptions& options, AulmMetrics& metrics);
+  explicit CurlTransfer(const CurlTransportOptions& options);
   ~CurlTransfer();
 
   CurlTransfer(const CurlTransfer&) = delete;

@@ -3,14 +3,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstdlib>
 
 namespace aulm::gateway {
 
 SocketPoller::SocketPoller() : epoll_(epoll_create1(EPOLL_CLOEXEC)), wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (epoll_ < 0 || wake_ < 0) abort();  // at the start of a process there are descriptors
-  Watch(wake_, EPOLLIN, /*is_new=*/true);
+  Watch(wake_, EPOLLIN);
 }
 
 SocketPoller::~SocketPoller() {
@@ -18,33 +17,58 @@ SocketPoller::~SocketPoller() {
   close(epoll_);
 }
 
-void SocketPoller::Watch(int socket, uint32_t events, bool is_new) {
+SocketPoller::Registration& SocketPoller::At(int socket) {
+  const auto index = static_cast<size_t>(socket);
+  if (index >= registrations_.size()) registrations_.resize(index + 64);
+  return registrations_[index];
+}
+
+void SocketPoller::Watch(int socket, uint32_t events) {
+  Registration& known = At(socket);
+  known.parked = false;
+  if (known.events == events) return;
   epoll_event event{};
   event.events = events;
   event.data.fd = socket;
-  if (epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event) == 0) return;
-  // A socket's number is used again as soon as it is closed: what we believe may be out of date.
-  if (errno == EEXIST) epoll_ctl(epoll_, EPOLL_CTL_MOD, socket, &event);
-  if (errno == ENOENT) epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event);
+  epoll_ctl(epoll_, known.events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
+  known.events = events;
 }
 
-void SocketPoller::Forget(int socket) {
+void SocketPoller::Park(int socket) {
+  Registration& known = At(socket);
+  if (known.end_is_told) {
+    known.parked = true;
+    return;
+  }
   epoll_event unused{};
   epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, &unused);
+  known = Registration();
 }
 
+void SocketPoller::Opened(int socket) { At(socket) = Registration{0, false, true}; }
+
+void SocketPoller::Closed(int socket) { At(socket) = Registration(); }
+
 absl::Span<const epoll_event> SocketPoller::Wait(int timeout_ms) {
-  int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
+  const int count = epoll_wait(epoll_, ready_.data(), static_cast<int>(ready_.size()), timeout_ms);
   asleep_.store(false);
-  if (count < 0) return {};  // EINTR
-  for (int i = 0; i < count; ++i) {
-    if (ready_[i].data.fd != wake_) continue;
-    uint64_t ignored;
-    [[maybe_unused]] const ssize_t got = read(wake_, &ignored, sizeof(ignored));
-    ready_[i] = ready_[--count];
-    break;
+  size_t kept = 0;
+  for (int i = 0; i < count; ++i) {  // none when interrupted (-1)
+    const epoll_event event = ready_[i];
+    Registration& known = At(event.data.fd);
+    if (event.data.fd == wake_) {
+      uint64_t ignored;
+      [[maybe_unused]] const ssize_t got = read(wake_, &ignored, sizeof(ignored));
+    } else if (known.parked) {
+      // An idle connection that its peer closes, in general. Nobody asks for it now, and it would be ready for ever.
+      epoll_event unused{};
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, event.data.fd, &unused);
+      known.events = 0;
+    } else {
+      ready_[kept++] = event;
+    }
   }
-  return {ready_.data(), static_cast<size_t>(count)};
+  return {ready_.data(), kept};
 }
 
 void SocketPoller::Wake() {

@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <vector>
 
 #include "absl/types/span.h"
 
@@ -21,9 +22,14 @@ class SocketPoller {
   SocketPoller& operator=(const SocketPoller&) = delete;
 
   // Watches the socket for EPOLLIN and EPOLLOUT as given, in place of what was watched before.
-  void Watch(int socket, uint32_t events, bool is_new);
-  // The socket may be closed already.
-  void Forget(int socket);
+  void Watch(int socket, uint32_t events);
+  // Watches it no longer. One that Opened told of stays in epoll until it has something to say: when it is watched
+  // again soon for the same events, as connections are, that costs no system call.
+  void Park(int socket);
+  // The socket is new, and Closed will tell when it is closed.
+  void Opened(int socket);
+  // The socket is about to be closed; its number may come back as another's.
+  void Closed(int socket);
 
   // From here on Wake ends the next Wait. Call it before the last look at what Wake tells of.
   void AboutToSleep() { asleep_.store(true); }
@@ -38,8 +44,18 @@ class SocketPoller {
   void Wake();
 
  private:
+  // What epoll knows of a socket.
+  struct Registration {
+    uint32_t events = 0;  // 0: nothing
+    bool parked = false;
+    bool end_is_told = false;  // Closed will be called
+  };
+
+  Registration& At(int socket);
+
   const int epoll_;
   const int wake_;
+  std::vector<Registration> registrations_;  // by socket
   std::atomic<bool> asleep_{false};
   std::array<epoll_event, 256> ready_;
 };
