@@ -1,5 +1,6 @@
 #include "client_stubs/cpp/aulmctl/error_report.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -58,6 +60,15 @@ std::string WhatToDo(const CallError& error, CallKind kind, const GlobalFlags& g
   return "";
 }
 
+// True where the message, made for developers who see nothing else, says what a detail says too.
+bool MessageSays(const CallError& error, const std::string& text) { return absl::StrContains(error.message, text); }
+
+bool MessageOnlyListsFields(const CallError& error) {
+  return !error.field_violations.empty() &&
+         std::all_of(error.field_violations.begin(), error.field_violations.end(),
+                     [&](const CallError::Violation& field) { return MessageSays(error, field.description); });
+}
+
 void AppendViolations(const char* name, const std::vector<CallError::Violation>& violations, Facts& facts) {
   for (const CallError::Violation& violation : violations) {
     facts.emplace_back(name, violation.subject.empty() ? violation.description
@@ -69,13 +80,17 @@ Facts FactsOf(const CallError& error, CallKind kind, const GlobalFlags& globals)
   Facts facts;
   if (kind == CallKind::kSend) facts.emplace_back("outcome", OutcomeText(client::SendOutcome(error)));
   AppendViolations("field", error.field_violations, facts);
-  AppendViolations("needs", error.precondition_violations, facts);
-  AppendViolations("quota", error.quota_violations, facts);
+  const auto append_news = [&](const char* name, std::vector<CallError::Violation> violations) {
+    std::erase_if(violations, [&](const auto& violation) { return MessageSays(error, violation.description); });
+    AppendViolations(name, violations, facts);
+  };
+  append_news("needs", error.precondition_violations);
+  append_news("quota", error.quota_violations);
   if (error.quota.has_value()) {
     facts.emplace_back("quota", absl::StrCat(error.quota->remaining(), " of ", error.quota->limit(), " left, resets ",
                                              TimeText(error.quota->reset_time())));
   }
-  facts.emplace_back("about", error.resource_description);
+  if (!MessageSays(error, error.resource_description)) facts.emplace_back("about", error.resource_description);
   facts.emplace_back("request id", error.request_id);
   facts.emplace_back("aulm's id", error.aulm_request_id);
   facts.emplace_back("what to do", WhatToDo(error, kind, globals));
@@ -85,7 +100,7 @@ Facts FactsOf(const CallError& error, CallKind kind, const GlobalFlags& globals)
 void PrintForPeople(const CallError& error, CallKind kind, const GlobalFlags& globals) {
   std::string text = absl::StrCat("aulmctl: ", client::CodeName(error.code));
   if (!error.reason.empty()) absl::StrAppend(&text, " ", error.reason, " (", error.domain, ")");
-  absl::StrAppend(&text, ": ", OneLine(error.message), "\n");
+  absl::StrAppend(&text, ": ", MessageOnlyListsFields(error) ? "" : OneLine(error.message), "\n");
   for (const auto& [name, value] : FactsOf(error, kind, globals)) {
     if (!value.empty()) absl::StrAppendFormat(&text, "  %-12s%s\n", name, OneLine(value));
   }

@@ -14,6 +14,7 @@ using grpc::StatusCode;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr char kSession[] = "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed";
 constexpr char kTo[] = "+966512345678";
@@ -151,6 +152,24 @@ TEST_F(AulmctlSendTest, RefusedSendExitsWithOneAndTellsEverything) {
             "  field       to: must be E.164\n"
             "  request id  rid-1\n"
             "  aulm's id   aulm-9\n");
+}
+
+TEST_F(AulmctlSendTest, WhatTheMessageSaysIsNotSaidAgain) {
+  google::rpc::BadRequest bad;
+  bad.add_field_violations()->set_field("to");
+  bad.mutable_field_violations(0)->set_description("must be E.164");
+  gateway_.OnSendText([&](const auto&, auto&) {
+    return client::StatusWith(StatusCode::INVALID_ARGUMENT, "to: must be E.164", {&bad});
+  });
+  EXPECT_THAT(aulmctl_.Run(Text({"hi"})).err,
+              StartsWith("aulmctl: INVALID_ARGUMENT: \n  outcome     unknown\n  field       to: must be E.164\n"));
+  google::rpc::PreconditionFailure failure;
+  failure.add_violations()->set_subject("session:1");
+  failure.mutable_violations(0)->set_description("pair it");
+  gateway_.OnSendText([&](const auto&, auto&) {
+    return client::StatusWith(StatusCode::FAILED_PRECONDITION, "not connected: pair it", {&failure});
+  });
+  EXPECT_THAT(aulmctl_.Run(Text({"hi"})).err, Not(HasSubstr("needs")));
 }
 
 TEST_F(AulmctlSendTest, UnknownOutcomeExitsWithThreeAndWarns) {

@@ -57,10 +57,10 @@ void FakeGateway::Stream::AwaitCancellation() {
   while (!context_.IsCancelled()) absl::SleepFor(absl::Milliseconds(1));
 }
 
-FakeGateway::FakeGateway(int port) : port_(port) {
+FakeGateway::FakeGateway(int port, const std::shared_ptr<grpc::ServerCredentials>& credentials) : port_(port) {
   grpc::EnableDefaultHealthCheckService(true);
   grpc::ServerBuilder builder;
-  builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), grpc::InsecureServerCredentials(), &port_);
+  builder.AddListeningPort(absl::StrCat("127.0.0.1:", port), credentials, &port_);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.RegisterService(static_cast<v1::MessagingService::Service*>(this));
   builder.RegisterService(static_cast<v1::SessionService::Service*>(this));

@@ -13,6 +13,7 @@
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "aulm/gateway/v1/session_service.grpc.pb.h"
 #include "grpcpp/channel.h"
+#include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
 #include "grpcpp/server_context.h"
 
@@ -49,7 +50,8 @@ class FakeGateway : private v1::MessagingService::Service,
   using Script = std::function<grpc::Status(const v1::SubscribeEventsRequest&, Stream&)>;
 
   // Starts it; a port other than 0 takes up where another FakeGateway left.
-  explicit FakeGateway(int port = 0);
+  explicit FakeGateway(int port = 0,
+                       const std::shared_ptr<grpc::ServerCredentials>& credentials = grpc::InsecureServerCredentials());
   FakeGateway(const FakeGateway&) = delete;
   FakeGateway& operator=(const FakeGateway&) = delete;
   // Cancels what is under way.
