@@ -64,7 +64,7 @@ void RequestReader::Received(size_t bytes) {
 }
 
 size_t RequestReader::incomplete_body_bytes() const {
-  return state_ == State::kSizedBody || state_ == State::kChunkedBody ? request_.body.capacity() : 0;
+  return state_ == State::kSizedBody || state_ == State::kChunkedBody ? request_.body.size() : 0;
 }
 
 RequestReader::Progress RequestReader::Refuse(HttpRefusal refusal, absl::string_view detail) {

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -40,27 +41,36 @@ struct RawReply {
 // as if the peer had gone.
 class RawHttpClient {
  public:
-  // `address` is "127.0.0.1:41234". `receive_buffer` bounds the kernel's buffer, for readers that are to be slow.
-  explicit RawHttpClient(absl::string_view address, int receive_buffer = 0) {
+  // Has a socket, and is not connected yet.
+  explicit RawHttpClient(int receive_buffer = 0) {
     socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer > 0) ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
     timeval limit{20, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    uint32_t port = 0;
-    const std::pair<std::string, std::string> parts = absl::StrSplit(address, ':');
-    sockaddr_in peer{};
-    peer.sin_family = AF_INET;
-    ::inet_pton(AF_INET, parts.first.c_str(), &peer.sin_addr);
-    connected_ = absl::SimpleAtoi(parts.second, &port);
-    peer.sin_port = htons(static_cast<uint16_t>(port));
-    connected_ = connected_ && ::connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)) == 0;
+  }
+
+  // `address` is "127.0.0.1:41234". `receive_buffer` bounds the kernel's buffer, for readers that are to be slow.
+  explicit RawHttpClient(absl::string_view address, int receive_buffer = 0) : RawHttpClient(receive_buffer) {
+    Connect(address);
   }
 
   ~RawHttpClient() { Close(); }
 
   RawHttpClient(const RawHttpClient&) = delete;
   RawHttpClient& operator=(const RawHttpClient&) = delete;
+
+  bool Connect(absl::string_view address) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(address, ':');
+    uint32_t port = 0;
+    sockaddr_in peer{};
+    peer.sin_family = AF_INET;
+    connected_ =
+        absl::SimpleAtoi(parts.second, &port) && ::inet_pton(AF_INET, parts.first.c_str(), &peer.sin_addr) == 1;
+    peer.sin_port = htons(static_cast<uint16_t>(port));
+    connected_ = connected_ && ::connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)) == 0;
+    return connected_;
+  }
 
   bool connected() const { return connected_; }
   int descriptor() const { return socket_; }
