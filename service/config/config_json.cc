@@ -127,7 +127,7 @@ class Reader {
       const absl::string_view key(member.key().data(), member.key().size());
       const FieldDescriptor* const field = FindField(type, key);
       const std::string member_path =
-          absl::StrCat(path, path.empty() ? "" : ".", field != nullptr ? field->name() : absl::Utf8SafeCHexEscape(key));
+          absl::StrCat(path, path.empty() ? "" : ".", field != nullptr ? field->name() : OnOneLine(key));
       if (field == nullptr) {
         AddUnknown(member_path, key, type);
       } else if (key != field->name() && object.contains(field->name())) {

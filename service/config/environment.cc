@@ -3,8 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <numeric>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,13 +11,6 @@
 
 namespace aulm::gateway {
 namespace {
-
-constexpr std::array<absl::string_view, 10> kKnown = {
-    "AULM_API_KEY",           "AULM_API_KEY_FILE",        "AULM_BASE_URL",
-    "AULM_WEBHOOK_SECRET",    "AULM_WEBHOOK_SECRET_FILE", "GATEWAY_ADMIN_LISTEN",
-    "GATEWAY_CONFIG",         "GATEWAY_GRPC_LISTEN",      "GATEWAY_STORE",
-    "GATEWAY_WEBHOOK_LISTEN",
-};
 
 bool IsOurs(absl::string_view name) { return absl::StartsWith(name, "AULM_") || absl::StartsWith(name, "GATEWAY_"); }
 
@@ -48,8 +39,8 @@ std::vector<std::string> DescribeUnknownVariables(const Environment& environment
   std::vector<std::string> lines;
   for (const auto& [name, value] : environment) {
     if (!IsOurs(name) || absl::StartsWith(name, "AULM_GATEWAY_") || IsServiceLink(name)) continue;
-    if (std::find(kKnown.begin(), kKnown.end(), name) != kKnown.end()) continue;
-    const absl::string_view meant = ClosestName(name, {kKnown.begin(), kKnown.end()});
+    if (std::find(kVariables.begin(), kVariables.end(), name) != kVariables.end()) continue;
+    const absl::string_view meant = ClosestName(name, {kVariables.begin(), kVariables.end()});
     lines.push_back(absl::StrCat(name, ": not a variable of the gateway, ignored",
                                  meant.empty() ? "" : absl::StrCat(": did you mean ", meant, "?")));
   }

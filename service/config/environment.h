@@ -1,14 +1,24 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/strings/string_view.h"
 
 namespace aulm::gateway {
 
 // Environment variables by name. Tests write their own; main takes the process's.
 using Environment = absl::btree_map<std::string, std::string>;
+
+// Every variable that means something to the gateway.
+inline constexpr std::array<absl::string_view, 10> kVariables = {
+    "AULM_API_KEY",           "AULM_API_KEY_FILE",        "AULM_BASE_URL",
+    "AULM_WEBHOOK_SECRET",    "AULM_WEBHOOK_SECRET_FILE", "GATEWAY_ADMIN_LISTEN",
+    "GATEWAY_CONFIG",         "GATEWAY_GRPC_LISTEN",      "GATEWAY_STORE",
+    "GATEWAY_WEBHOOK_LISTEN",
+};
 
 // The variables of this process that begin with AULM_ or GATEWAY_, which are all that LoadSettings looks at.
 // Not while another thread changes the environment.

@@ -102,7 +102,7 @@ class KeyCheck {
       if (level.is_array) {
         absl::StrAppend(&path, "[", level.next_index - 1, "]");
       } else {
-        absl::StrAppend(&path, path.empty() ? "" : ".", absl::Utf8SafeCHexEscape(level.key));
+        absl::StrAppend(&path, path.empty() ? "" : ".", OnOneLine(level.key));
       }
     }
     return path;

@@ -27,10 +27,11 @@ absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>
   if (const std::string path = FindFile(file, environment); !path.empty() || file.has_value()) {
     const auto text = ReadSecretFile(path);
     if (!text.ok()) {
-      problems.Add(file.has_value() ? "--config" : "GATEWAY_CONFIG", absl::StrCat(path, ": ", text.status().message()),
+      problems.Add(file.has_value() ? "--config" : "GATEWAY_CONFIG",
+                   absl::StrCat(OnOneLine(path), ": ", text.status().message()),
                    "give the path of a JSON file, as docs/configuration.md shows");
     } else {
-      ReadConfigJson(path, text->Reveal(), config, problems);
+      ReadConfigJson(OnOneLine(path), text->Reveal(), config, problems);
     }
     // What was not read would seem to be missing: only the file's own problems are told.
     if (!problems.empty()) return problems.ToStatus();

@@ -32,7 +32,7 @@ bool IsAccountName(absl::string_view name) {
 // A path for a message. What does not look like one may be the secret itself, put where its path belongs.
 std::string ShownPath(absl::string_view path) {
   const bool looks_like_path = absl::StartsWith(path, "/") || absl::StartsWith(path, ".");
-  return looks_like_path ? absl::StrCat(path, ": ") : "";
+  return looks_like_path ? absl::StrCat(OnOneLine(path), ": ") : "";
 }
 
 // One pass over all accounts.
@@ -189,14 +189,14 @@ class AccountReader {
     }
     const auto secrets = ParseSecrets(format, content->Reveal());
     if (!secrets.ok()) {
-      problems_.Add(absl::StrCat(field, ": ", file), secrets.status());
+      problems_.Add(absl::StrCat(field, ": ", OnOneLine(file)), secrets.status());
       return {};
     }
     for (const Secret& secret : *secrets) {
       if (seen == nullptr) break;
       if (std::find(seen->begin(), seen->end(), secret) != seen->end()) {
-        problems_.Add(absl::StrCat(field, ": ", file), "holds a secret that an earlier file of the account holds too",
-                      "leave one of them");
+        problems_.Add(absl::StrCat(field, ": ", OnOneLine(file)),
+                      "holds a secret that an earlier file of the account holds too", "leave one of them");
       }
       seen->push_back(secret);
     }

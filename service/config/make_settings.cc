@@ -1,10 +1,13 @@
 #include "service/config/make_settings.h"
 
+#include <algorithm>
 #include <string>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "service/base/text.h"
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
 #include "service/config/make_accounts.h"
@@ -25,6 +28,7 @@ class SettingsReader {
       : config_(config), environment_(environment), read_file_(read_file), problems_(problems) {}
 
   Settings Read() {
+    CheckVariables();
     ReadListeners();
     ReadStore();
     settings_.accounts = MakeAccounts(config_, environment_, read_file_, problems_);
@@ -44,6 +48,18 @@ class SettingsReader {
     const auto set = environment_.find(variable);
     if (set != environment_.end() && !set->second.empty()) return {set->first, set->second};
     return {std::string(field), std::string(in_file)};
+  }
+
+  // What the file's reader sees to for the file: paths and addresses go into messages, logs and JSON.
+  void CheckVariables() {
+    for (const absl::string_view name : kVariables) {
+      const auto variable = environment_.find(name);
+      if (variable == environment_.end() || name == "AULM_API_KEY" || name == "AULM_WEBHOOK_SECRET") continue;
+      const std::string& value = variable->second;
+      if (!CountCodePoints(value).has_value() || std::any_of(value.begin(), value.end(), absl::ascii_iscntrl)) {
+        problems_.Add(name, "holds control characters or bytes that are not UTF-8", "leave them out");
+      }
+    }
   }
 
   void ReadListeners() {
@@ -107,7 +123,7 @@ class SettingsReader {
     if (path.empty()) {
       problems_.Add(field, "is missing", remedy);
     } else if (const auto content = read_file_(path); !content.ok()) {
-      problems_.Add(field, absl::StrCat(path, ": ", content.status().message()), remedy);
+      problems_.Add(field, absl::StrCat(OnOneLine(path), ": ", content.status().message()), remedy);
     }
   }
 

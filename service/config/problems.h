@@ -8,14 +8,18 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "service/base/text.h"
 
 namespace aulm::gateway {
+
+// `text` for a message: valid UTF-8, and without a line break that would make two problems of one.
+inline std::string OnOneLine(absl::string_view text) { return absl::Utf8SafeCHexEscape(RepairUtf8(text)); }
 
 // `value` in quotes for a message: control characters escaped, cut at 80 bytes.
 inline std::string Quoted(absl::string_view value) {
   constexpr size_t kLongest = 80;
   const bool is_cut = value.size() > kLongest;
-  return absl::StrCat("\"", absl::Utf8SafeCHexEscape(value.substr(0, kLongest)), is_cut ? "…\"" : "\"");
+  return absl::StrCat("\"", OnOneLine(value.substr(0, kLongest)), is_cut ? "…\"" : "\"");
 }
 
 // Collects what is wrong with a configuration, one line each, so that a user mends everything in one go.

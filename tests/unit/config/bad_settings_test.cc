@@ -138,6 +138,12 @@ const BadSettings kTable[] = {
      {{"GATEWAY_STORE", "./data"}},
      "GATEWAY_STORE: \"./data\" names no store: write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or "
      "sqlite://./data"},
+    {"",
+     {{"GATEWAY_STORE", "sqlite://a\nb"}},
+     "GATEWAY_STORE: holds control characters or bytes that are not UTF-8: leave them out"},
+    {"",
+     {{"GATEWAY_STORE", "sqlite://\xff"}},
+     "GATEWAY_STORE: holds control characters or bytes that are not UTF-8: leave them out"},
     {R"({"store": {"url": "sqlite://"}})",
      {},
      "store.url: \"sqlite://\" names no store: write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or "
