@@ -7,7 +7,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -147,11 +150,16 @@ LogLine& LogLine::Field(absl::string_view key, bool value) {
 LogLine& LogLine::Field(absl::string_view key, absl::Duration value) {
   if (!on_) return *this;
   Key(key);
-  absl::StrAppendFormat(&line_, "%.3f", absl::ToDoubleMilliseconds(value));
+  const double milliseconds = absl::ToDoubleMilliseconds(value);
+  if (std::isfinite(milliseconds)) {
+    absl::StrAppendFormat(&line_, "%.3f", milliseconds);
+  } else {
+    absl::StrAppend(&line_, "null");  // JSON has no infinity
+  }
   return *this;
 }
 
-LogLine& LogLine::IntegerField(absl::string_view key, int64_t value) {
+LogLine& LogLine::NumberField(absl::string_view key, const absl::AlphaNum& value) {
   if (!on_) return *this;
   Key(key);
   absl::StrAppend(&line_, value);

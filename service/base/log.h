@@ -4,6 +4,7 @@
 #include <string>
 #include <type_traits>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
@@ -35,15 +36,16 @@ class LogLine {
   LogLine& Field(absl::string_view key, absl::string_view value);
   LogLine& Field(absl::string_view key, const char* value) { return Field(key, absl::string_view(value)); }
   LogLine& Field(absl::string_view key, bool value);
-  // In milliseconds with three decimals: name the key …_ms.
+  // In milliseconds with three decimals, an infinite one as null: name the key …_ms.
   LogLine& Field(absl::string_view key, absl::Duration value);
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>
   LogLine& Field(absl::string_view key, Integer value) {
-    return IntegerField(key, static_cast<int64_t>(value));
+    using Widest = std::conditional_t<std::is_signed_v<Integer>, int64_t, uint64_t>;
+    return NumberField(key, static_cast<Widest>(value));
   }
 
  private:
-  LogLine& IntegerField(absl::string_view key, int64_t value);
+  LogLine& NumberField(absl::string_view key, const absl::AlphaNum& value);
   void Key(absl::string_view key);
 
   LogLevel level_;

@@ -3,6 +3,8 @@
 #include <openssl/rand.h>
 
 #include <array>
+#include <cstdlib>
+#include <string>
 
 #include "absl/random/random.h"
 #include "absl/strings/escaping.h"
@@ -18,7 +20,7 @@ double SystemRandom::Uniform() {
 
 std::string SystemRandom::Uuid() {
   std::array<unsigned char, 16> bytes;
-  if (RAND_bytes(bytes.data(), bytes.size()) != 1) abort();  // no entropy: no id made here could be trusted
+  if (RAND_bytes(bytes.data(), bytes.size()) != 1) std::abort();  // no entropy: no id made here could be trusted
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
   const std::string hex =
