@@ -1,0 +1,120 @@
+// aulmctl, and with it the C++ client, between a shell and the real gateway: sends, errors, and following events while
+// the gateway dies, stops and comes back.
+#include <gmock/gmock.h>
+
+#include <boost/json/parse.hpp>
+#include <csignal>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_split.h"
+#include "client_stubs/cpp/tests/aulmctl_process.h"
+#include "tests/integration/gateway/gateway_fixture.h"
+
+namespace aulm::gateway {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsSubsetOf;
+
+constexpr absl::Duration kPatience = absl::Seconds(60);
+
+class AulmctlGatewayTest : public GatewayTest {
+ protected:
+  // Starts the gateway on the ports of the first start, where clients and aulm look for it.
+  void StartOnSamePorts() {
+    if (gateway_.has_value()) {
+      options_.environment["GATEWAY_GRPC_LISTEN"] = gateway_->grpc_address();
+      options_.environment["GATEWAY_WEBHOOK_LISTEN"] = gateway_->webhook_address();
+    }
+    StartGateway();
+  }
+  ctl::Aulmctl Ctl() const { return ctl::Aulmctl(folder_, gateway_->grpc_address()); }
+};
+
+// A member of a JSON line, or what came instead of a line.
+std::string Member(const absl::StatusOr<std::string>& line, const char* name) {
+  if (!line.ok()) return std::string(line.status().message());
+  return std::string(boost::json::parse(*line).at(name).as_string());
+}
+
+TEST_F(AulmctlGatewayTest, SendPrintsTheMessageIdThatItsEventsCarry) {
+  StartOnSamePorts();
+  ctl::Aulmctl aulmctl = Ctl();
+  const ctl::Finished sent = aulmctl.Run(
+      {"send", "text", "--json", "--session", simulator::kConnectedSession, "--to", "+999000000001", "ping"});
+  ASSERT_EQ(sent.exit_code, 0) << sent.err;
+  const std::string message_id(boost::json::parse(sent.out).at("message").at("messageId").as_string());
+  const ctl::Finished followed =
+      aulmctl.Run({"events", "follow", "--from", "earliest", "--message", message_id, "--count", "3"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.err;
+  EXPECT_THAT(followed.out, AllOf(HasSubstr("sent"), HasSubstr("delivered"), HasSubstr("read")));
+}
+
+TEST_F(AulmctlGatewayTest, RefusedSendNamesTheSessionAndTheRemedy) {
+  StartOnSamePorts();
+  const ctl::Finished run =
+      Ctl().Run({"send", "text", "--session", simulator::kDisconnectedSession, "--to", "+966512345678", "hi"});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("FAILED_PRECONDITION SESSION_NOT_READY (aulm.io)"), HasSubstr("not_sent"),
+                             HasSubstr("dashboard"), HasSubstr("request id"), HasSubstr("aulm's id")));
+}
+
+TEST_F(AulmctlGatewayTest, EveryBadFieldIsListed) {
+  StartOnSamePorts();
+  const ctl::Finished run = Ctl().Run({"send", "text", "--session", "nope", "--to", "12", ""});
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_THAT(run.err, AllOf(HasSubstr("field       session_id: "), HasSubstr("field       to: "),
+                             HasSubstr("field       body: ")));
+}
+
+TEST_F(AulmctlGatewayTest, FollowSeesEveryEventOnceInOrderWhileTheGatewayDiesAndDrains) {
+  constexpr int kEvents = 2000;
+  constexpr int kInterruptions = 6;
+  StartOnSamePorts();
+  ctl::Aulmctl aulmctl = Ctl();
+  ChildProcess follow =
+      aulmctl.Start({"events", "follow", "--json", "--from", "earliest", "--count", std::to_string(kEvents)});
+  simulator::BlastRequest blast;
+  blast.count = kEvents;
+  blast.rate_per_second = 1000;
+  blast.retry = true;
+  blast.keep_ids = true;
+  ASSERT_TRUE(simulator_->control().StartBlast(blast).ok());
+
+  std::vector<std::string> followed;
+  const auto take_up_to = [&](size_t count) {
+    while (followed.size() < count) {
+      const absl::StatusOr<std::string> line = follow.ReadLine(kPatience);
+      ASSERT_TRUE(line.ok()) << line.status() << " after " << followed.size();
+      followed.push_back(Member(line, "deliveryId"));
+    }
+  };
+  for (int i = 1; i <= kInterruptions; ++i) {
+    take_up_to(i * kEvents / (kInterruptions + 1));
+    gateway_->process().Signal(i % 2 == 0 ? SIGTERM : SIGKILL);
+    ASSERT_TRUE(gateway_->process().Wait(kPatience).ok());
+    StartOnSamePorts();
+  }
+  take_up_to(kEvents);
+  EXPECT_EQ(follow.Wait(kPatience).value_or(-1), 0);
+  const std::vector<std::string> reconnects =
+      absl::StrSplit(ctl::ReadFile(aulmctl.stderr_path()), "aulmctl: connected again");
+  EXPECT_GT(reconnects.size(), kInterruptions);
+
+  const ctl::Finished read = aulmctl.Run({"events", "read", "--json", "--all", "--page-size", "1000"});
+  std::vector<std::string> logged;
+  for (const absl::string_view line : absl::StrSplit(read.out, '\n', absl::SkipEmpty())) {
+    logged.push_back(Member(std::string(line), "deliveryId"));
+  }
+  EXPECT_EQ(followed, logged);
+  EXPECT_EQ(std::set<std::string>(followed.begin(), followed.end()).size(), kEvents);
+  const auto acknowledged = simulator_->control().DeliveredIds();
+  ASSERT_TRUE(acknowledged.ok());
+  EXPECT_THAT(*acknowledged, IsSubsetOf(followed));
+}
+
+}  // namespace
+}  // namespace aulm::gateway
