@@ -102,6 +102,8 @@ class App::Parts {
   std::unique_ptr<CurlTransport> transport_;
   AccountDirectory accounts_;
   std::vector<WebhookAccount> webhook_accounts_;
+  std::unique_ptr<RequestLedger> ledger_;
+  std::unique_ptr<RetryPolicy> retries_;
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<EventsMetrics> events_metrics_;
   std::unique_ptr<EventHub> hub_;
@@ -171,7 +173,12 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
     keys->Replace(Revealed(*(*signing)->Current()));
     webhook_accounts_.push_back({account.name, keys, ToWrongSignatureAnswer(account.on_signature_mismatch)});
   }
-  sender_ = std::make_unique<Sender>(accounts_);
+  RequestLedger::Options ledger;
+  ledger.owner = std::string(store_.peers->Self());
+  ledger.settle_limit = settings.limits.send_settle;
+  ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_);
+  retries_ = std::make_unique<RetryPolicy>(RetryPolicy::Options{}, random_);
+  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *retries_, clock_);
   return absl::OkStatus();
 }
 

@@ -23,10 +23,12 @@ struct ImageMessage {
 
 // A send whose fields have been checked.
 struct Send {
+  std::string caller;      // who calls: request ids are theirs; empty while callers are not told apart
   std::string session_id;  // UUID
   std::string to;          // E.164
   std::variant<TextMessage, ImageMessage> message;
-  std::string request_id;  // the caller's, or one that was made for this call: never empty
+  std::string request_id;     // the caller's, or one that was made for this call: never empty
+  bool generated_id = false;  // the request id was made here: nobody can have used it before
   std::map<std::string, std::string> labels;
   std::string traceparent;  // the caller's; may be empty or malformed: then it is not passed on
   absl::Time answer_by = absl::InfiniteFuture();

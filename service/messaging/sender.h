@@ -4,7 +4,11 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/statusor.h"
+#include "service/base/clock.h"
 #include "service/messaging/account_directory.h"
+#include "service/messaging/in_flight_sends.h"
+#include "service/messaging/request_ledger.h"
+#include "service/messaging/retry_policy.h"
 #include "service/messaging/send.h"
 
 namespace aulm::gateway {
@@ -22,21 +26,26 @@ class PendingSend {
   virtual void Cancel() = 0;
 };
 
-// The way of a send from the gRPC call to aulm: picks the session's account, asks aulm once, answers the caller once.
-// The request ledger, pacing and retries stand between those steps. Thread-safe; never blocks.
+// The way of a send from the gRPC call to aulm and back (send_in_progress.cc): look its request id up, claim it, ask
+// aulm, settle it, answer the caller once. Thread-safe; never blocks.
 class Sender {
  public:
-  // Called exactly once after Begin, on aulm's transport thread or on the thread that called Begin; must not block.
-  // Every error has ErrorInfo with outcome and request_id.
+  // Called exactly once after Begin, on a thread of the store's, the clock's or aulm's transport, or inside Begin; must
+  // not block. Every error has ErrorInfo with outcome and request_id.
   using Done = absl::AnyInvocable<void(absl::StatusOr<SendAnswer>) &&>;
 
-  // `accounts` outlives the sender and every send.
-  explicit Sender(const AccountDirectory& accounts) : accounts_(accounts) {}
+  // All outlive the sender and every send.
+  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, RetryPolicy& retries, Clock& clock)
+      : accounts_(accounts), ledger_(ledger), retries_(retries), clock_(clock) {}
 
   std::shared_ptr<PendingSend> Prepare(Send send, Done done);
 
  private:
   const AccountDirectory& accounts_;
+  const RequestLedger& ledger_;
+  RetryPolicy& retries_;
+  Clock& clock_;
+  InFlightSends in_flight_;
 };
 
 }  // namespace aulm::gateway

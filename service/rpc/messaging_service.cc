@@ -52,9 +52,9 @@ grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext
                                                      v1::SendTextResponse* response) {
   FieldViolations bad;
   CheckSendText(*request, bad);
-  auto* call =
-      new SendCallOf<v1::SendTextResponse>(*response, *context, send_text_metrics_, clock_, options_.default_deadline,
-                                           request->request_id().empty() ? random_.Uuid() : request->request_id());
+  auto* call = new SendCallOf<v1::SendTextResponse>(
+      *response, *context, send_text_metrics_, clock_, options_.default_deadline,
+      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
   if (!bad.empty()) {
     call->Refuse(bad.ToStatus(/*is_send=*/true));
     return call;
@@ -71,9 +71,9 @@ grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContex
   FieldViolations bad;
   CheckSendImage(*request, bad);
   std::optional<ImageSource> image = ImageOf(*request, options_.max_image_bytes, bad);
-  auto* call =
-      new SendCallOf<v1::SendImageResponse>(*response, *context, send_image_metrics_, clock_, options_.default_deadline,
-                                            request->request_id().empty() ? random_.Uuid() : request->request_id());
+  auto* call = new SendCallOf<v1::SendImageResponse>(
+      *response, *context, send_image_metrics_, clock_, options_.default_deadline,
+      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
   if (!bad.empty() || !image.has_value()) {
     call->Refuse(bad.ToStatus(/*is_send=*/true));
     return call;

@@ -19,8 +19,10 @@ v1::RateLimit ToProto(const RateLimit& limit) {
 }  // namespace
 
 SendCall::SendCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                   absl::Duration default_deadline, std::string request_id)
-    : UnaryCall(context, metrics, clock, default_deadline), request_id_(std::move(request_id)) {}
+                   absl::Duration default_deadline, std::string request_id, bool generated_id)
+    : UnaryCall(context, metrics, clock, default_deadline),
+      request_id_(std::move(request_id)),
+      generated_id_(generated_id) {}
 
 void SendCall::Refuse(absl::Status status) {
   SetOutcome(status, Outcome::kNotSent);
@@ -32,6 +34,7 @@ void SendCall::Begin(Sender& sender, Send send) {
   session_id_ = send.session_id;
   to_ = send.to;
   send.request_id = request_id_;
+  send.generated_id = generated_id_;
   send.answer_by = answer_by();
   send.traceparent = Metadata("traceparent");
   const std::shared_ptr<PendingSend> pending =

@@ -19,7 +19,7 @@ namespace aulm::gateway {
 class SendCall : public UnaryCall {
  public:
   SendCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-           absl::Duration default_deadline, std::string request_id);
+           absl::Duration default_deadline, std::string request_id, bool generated_id);
 
   // Ends the call without a send; the status gets the outcome not_sent and the request id.
   void Refuse(absl::Status status);
@@ -38,6 +38,7 @@ class SendCall : public UnaryCall {
   void Describe(LogLine& line) const final;
 
   const std::string request_id_;
+  const bool generated_id_;
   std::string session_id_;
   std::string to_;
   std::string message_id_;
@@ -52,8 +53,8 @@ template <typename Response>
 class SendCallOf final : public SendCall {
  public:
   SendCallOf(Response& response, grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-             absl::Duration default_deadline, std::string request_id)
-      : SendCall(context, metrics, clock, default_deadline, std::move(request_id)), response_(response) {}
+             absl::Duration default_deadline, std::string request_id, bool generated_id)
+      : SendCall(context, metrics, clock, default_deadline, std::move(request_id), generated_id), response_(response) {}
 
  private:
   void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) override {

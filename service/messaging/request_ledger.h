@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "aulm/gateway/state/v1/send_record.pb.h"
+#include "service/base/clock.h"
+#include "service/messaging/send.h"
+#include "service/storage/state_store.h"
+
+namespace aulm::gateway {
+
+// The durable memory of sends by their request ids, so that a send that is repeated with the same id is made once. A
+// record is claimed before the send is written to aulm, and settled when its outcome is known; a claim whose owner died
+// is an unknown outcome. A send that was certainly not made leaves no record. Thread-safe; never blocks; callbacks run
+// on a thread of the store's.
+class RequestLedger {
+ public:
+  struct Options {
+    std::string owner;                               // this replica, new with each start
+    bool sole_owner = true;                          // no other replica shares the store: any other owner is a dead one
+    absl::Duration retention = absl::Hours(24);      // of records
+    absl::Duration settle_limit = absl::Minutes(1);  // how long a send may go on once it is written
+  };
+
+  // What is known of a request id.
+  struct Found {
+    enum class State { kAbsent, kUnderWay, kSent, kUnknown };
+    State state = State::kAbsent;
+    SendAnswer answer;           // kSent, with replayed set
+    std::string unknown_reason;  // kUnknown: why the first caller was told so; empty when its owner died
+  };
+
+  // A claim that its owner must settle or release.
+  struct Claim {
+    std::string key;
+    uint64_t revision = 0;
+    aulm::gateway::state::v1::SendRecord record;
+  };
+
+  // `store` and `clock` outlive the ledger and every callback.
+  RequestLedger(Options options, StateStore& store, const Clock& clock);
+
+  // What the ledger has under the send's caller and request id. Errors, all of them before anything was sent:
+  // REQUEST_ID_REUSED when the id stands for another message; STORE_UNAVAILABLE.
+  void LookUp(const Send& send, absl::string_view content_digest,
+              absl::AnyInvocable<void(absl::StatusOr<Found>) &&> done) const;
+
+  // Durably takes the id for this send. nullopt: somebody else has taken it meanwhile; look it up again.
+  // Error: STORE_UNAVAILABLE, nothing was sent.
+  void Take(const Send& send, absl::string_view content_digest, absl::string_view account,
+            absl::AnyInvocable<void(absl::StatusOr<std::optional<Claim>>) &&> done) const;
+
+  // The outcome is known, or known to be unknown (an error with that outcome). `done` comes when it is durable, or
+  // could not be made so: then the claim stays and reads as unknown once its lease is over.
+  void Settle(Claim claim, const absl::StatusOr<SendResult>& result, absl::AnyInvocable<void() &&> done) const;
+
+  // The send was certainly not made: the id is free again. `done` as in Settle.
+  void Release(Claim claim, absl::AnyInvocable<void() &&> done) const;
+
+  // Records a send whose id the gateway made, without waiting for the disk: nobody can repeat an id that nobody had
+  // before the answer.
+  void RecordGenerated(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result) const;
+
+ private:
+  std::string KeyOf(const Send& send) const;
+  aulm::gateway::state::v1::SendRecord NewRecord(const Send& send, absl::string_view account) const;
+
+  const Options options_;
+  StateStore& store_;
+  const Clock& clock_;
+};
+
+}  // namespace aulm::gateway

@@ -1,0 +1,330 @@
+#include "service/messaging/sender.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "prometheus/registry.h"
+#include "service/aulm/aulm_metrics.h"
+#include "service/base/status_details.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/fake_http_transport.h"
+#include "tests/support/fake_random.h"
+#include "tests/support/fake_state_store.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kSession[] = "11111111-1111-4111-8111-111111111111";
+
+HttpResponse Accepted(const std::string& message_id = "m-1") {
+  return {201,
+          {{"x-request-id", "aulm-1"}},
+          R"({"data": {"message_id": ")" + message_id + R"(", "session_id": ")" + kSession +
+              R"(", "to": "+966512345678", "status": "sent", "simulated": false}, "request_id": "aulm-1"})"};
+}
+
+HttpResponse Refused(int status, const std::string& code, bool retry_after = false) {
+  HttpResponse response{status, {}, R"({"error": {"code": ")" + code + R"(", "message": "no"}})"};
+  if (retry_after) response.headers.emplace_back("retry-after", "1");
+  return response;
+}
+
+HttpFailure Lost() { return {HttpFailure::Reason::kBroken, /*written=*/true, "the connection broke"}; }
+HttpFailure NeverConnected() { return {HttpFailure::Reason::kConnect, /*written=*/false, "refused"}; }
+
+Send TextSendOf(const std::string& request_id, const std::string& body = "hi") {
+  Send send;
+  send.session_id = kSession;
+  send.to = "+966512345678";
+  send.message = TextMessage{body};
+  send.request_id = request_id;
+  return send;
+}
+
+// The sender over a store in memory and a transport that the test answers for.
+class SenderTest : public testing::Test {
+ protected:
+  using Answer = std::shared_ptr<std::optional<absl::StatusOr<SendAnswer>>>;
+
+  SenderTest() { Restart("replica-1"); }
+
+  // A new process with the same store.
+  void Restart(const std::string& owner) {
+    sender_.reset();
+    accounts_.emplace();
+    AulmClient::Options options;
+    options.account = "default";
+    options.base_url = "http://127.0.0.1:9";
+    options.api_key = [] { return ApiKey{"alm_sk_live_test", 1}; };
+    auto client = AulmClient::Create(options, transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    ASSERT_TRUE(client.ok()) << client.status();
+    accounts_->Add(*std::move(client), {});
+    ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
+    retries_.emplace(RetryPolicy::Options{}, random_);
+    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *retries_, clock_);
+  }
+
+  Answer Begin(Send send) {
+    auto answer = std::make_shared<std::optional<absl::StatusOr<SendAnswer>>>();
+    if (send.answer_by == absl::InfiniteFuture()) send.answer_by = clock_.Now() + absl::Seconds(30);
+    last_ = sender_->Prepare(std::move(send), [answer](absl::StatusOr<SendAnswer> got) { *answer = std::move(got); });
+    last_->Begin();
+    return answer;
+  }
+
+  static void ExpectError(const Answer& answer, GatewayReason reason, Outcome outcome) {
+    ASSERT_TRUE(answer->has_value());
+    const absl::Status status = (*answer)->status();
+    EXPECT_TRUE(HasReason(status, reason)) << status;
+    EXPECT_EQ(OutcomeOf(status), outcome);
+    EXPECT_FALSE(DetailsOf(status)->metadata.at("request_id").empty());
+  }
+
+  static void ExpectSent(const Answer& answer, const std::string& message_id, bool replayed) {
+    ASSERT_TRUE(answer->has_value());
+    ASSERT_TRUE((*answer)->ok()) << (*answer)->status();
+    EXPECT_EQ((**answer)->result.message_id, message_id);
+    EXPECT_EQ((**answer)->replayed, replayed);
+  }
+
+  FakeClock clock_;
+  FakeRandom random_;
+  FakeStateStore store_{clock_};
+  FakeHttpTransport transport_;
+  prometheus::Registry registry_;
+  AulmMetrics metrics_{registry_};
+  std::optional<AccountDirectory> accounts_;
+  std::optional<RequestLedger> ledger_;
+  std::optional<RetryPolicy> retries_;
+  std::unique_ptr<Sender> sender_;
+  std::shared_ptr<PendingSend> last_;
+};
+
+TEST_F(SenderTest, SameIdAndContentIsAnsweredFromTheLedger) {
+  transport_.AnswerNext(Accepted());
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/false);
+
+  const Answer again = Begin(TextSendOf("order-1"));
+
+  ExpectSent(again, "m-1", /*replayed=*/true);
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, AnswerIsReplayedAfterARestart) {
+  transport_.AnswerNext(Accepted());
+  Begin(TextSendOf("order-1"));
+
+  Restart("replica-2");
+
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/true);
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, SameIdWithOtherContentIsRefused) {
+  transport_.AnswerNext(Accepted());
+  Begin(TextSendOf("order-1", "one"));
+
+  const Answer other = Begin(TextSendOf("order-1", "two"));
+
+  ExpectError(other, GatewayReason::kRequestIdReused, Outcome::kNotSent);
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, IdsOfDifferentCallersAreDifferent) {
+  transport_.AnswerNext(Accepted("m-1"));
+  transport_.AnswerNext(Accepted("m-2"));
+  Send first = TextSendOf("order-1");
+  first.caller = "billing";
+  Send second = TextSendOf("order-1");
+  second.caller = "shop";
+
+  ExpectSent(Begin(first), "m-1", /*replayed=*/false);
+  ExpectSent(Begin(second), "m-2", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, LostAnswerStaysUnknownAndIsNotSentAgain) {
+  transport_.AnswerNext(Lost());
+  ExpectError(Begin(TextSendOf("order-1")), GatewayReason::kSendOutcomeUnknown, Outcome::kUnknown);
+
+  const Answer again = Begin(TextSendOf("order-1"));
+
+  ExpectError(again, GatewayReason::kSendOutcomeUnknown, Outcome::kUnknown);
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, ClaimOfADeadProcessIsUnknown) {
+  const Answer never = Begin(TextSendOf("order-1"));  // claimed and written, and no answer when the process ends
+  ASSERT_FALSE(never->has_value());
+
+  Restart("replica-2");
+  const Answer again = Begin(TextSendOf("order-1"));
+
+  ExpectError(again, GatewayReason::kSendOutcomeUnknown, Outcome::kUnknown);
+  EXPECT_EQ(DetailsOf((*again)->status())->metadata.at("first_reason"), "GATEWAY_STOPPED");
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, WhatWasNotSentMayBeSentUnderTheSameId) {
+  transport_.AnswerNext(Refused(409, "session_not_ready"));
+  const Answer first = Begin(TextSendOf("order-1"));
+  ASSERT_TRUE(first->has_value());
+  EXPECT_EQ(OutcomeOf((*first)->status()), Outcome::kNotSent);
+  EXPECT_EQ(store_.size(), 0u);
+  transport_.AnswerNext(Accepted());
+
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, TwentyCallsWithOneIdMakeOneRequest) {
+  std::vector<Answer> answers;
+  for (int i = 0; i < 20; ++i) answers.push_back(Begin(TextSendOf("order-1")));
+  ASSERT_EQ(transport_.requests().size(), 1u);
+
+  transport_.Answer(0, Accepted());
+
+  ExpectSent(answers[0], "m-1", /*replayed=*/false);
+  for (int i = 1; i < 20; ++i) ExpectSent(answers[static_cast<size_t>(i)], "m-1", /*replayed=*/true);
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, FollowerTakesOverWhenTheFirstWasNotSent) {
+  const Answer first = Begin(TextSendOf("order-1"));
+  const Answer second = Begin(TextSendOf("order-1"));
+
+  transport_.Answer(0, Refused(409, "session_not_ready"));
+  ASSERT_EQ(transport_.requests().size(), 2u);
+  transport_.Answer(1, Accepted());
+
+  EXPECT_EQ(OutcomeOf((*first)->status()), Outcome::kNotSent);
+  ExpectSent(second, "m-1", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, FollowerIsToldAtItsOwnDeadlineThatTheOtherCallIsUnderWay) {
+  Begin(TextSendOf("order-1"));
+  Send follower = TextSendOf("order-1");
+  follower.answer_by = clock_.Now() + absl::Seconds(5);
+  const Answer answer = Begin(follower);
+  ASSERT_FALSE(answer->has_value());
+
+  clock_.Advance(absl::Seconds(5));
+
+  ExpectError(answer, GatewayReason::kRequestInFlight, Outcome::kUnknown);
+  EXPECT_TRUE(absl::IsAborted((*answer)->status()));
+}
+
+TEST_F(SenderTest, DetachedSendIsSettledForTheNextCall) {
+  const Answer first = Begin(TextSendOf("order-1"));
+  transport_.Detach(0, HttpFailure::Reason::kDeadline);
+  ExpectError(first, GatewayReason::kCallDeadline, Outcome::kUnknown);
+
+  transport_.Answer(0, Accepted());
+
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/true);
+}
+
+TEST_F(SenderTest, CancelledBeforeTheClaimIsDurableIsNotSentAndLeavesNoClaim) {
+  store_.Hold();
+  const Answer answer = Begin(TextSendOf("order-1"));
+
+  last_->Cancel();
+  store_.Release();
+
+  ExpectError(answer, GatewayReason::kCallCancelled, Outcome::kNotSent);
+  EXPECT_EQ(transport_.requests().size(), 0u);
+  EXPECT_EQ(store_.size(), 0u);
+}
+
+TEST_F(SenderTest, StoreFailureIsNotSent) {
+  store_.FailWith(absl::UnavailableError("disk on fire"));
+
+  const Answer answer = Begin(TextSendOf("order-1"));
+
+  ExpectError(answer, GatewayReason::kStoreUnavailable, Outcome::kNotSent);
+  EXPECT_EQ(transport_.requests().size(), 0u);
+}
+
+TEST_F(SenderTest, GeneratedIdDoesNotWaitForTheStore) {
+  store_.FailWith(absl::UnavailableError("disk on fire"));
+  transport_.AnswerNext(Accepted());
+  Send send = TextSendOf("made-here");
+  send.generated_id = true;
+
+  ExpectSent(Begin(send), "m-1", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, RecordsAreForgottenAfterADay) {
+  transport_.AnswerNext(Accepted("m-1"));
+  Begin(TextSendOf("order-1"));
+  clock_.Advance(absl::Hours(25));
+  transport_.AnswerNext(Accepted("m-2"));
+
+  ExpectSent(Begin(TextSendOf("order-1")), "m-2", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, NeverConnectedIsTriedThreeTimes) {
+  for (int i = 0; i < 3; ++i) transport_.AnswerNext(NeverConnected());
+
+  const Answer answer = Begin(TextSendOf("order-1"));
+  clock_.Advance(absl::Seconds(10));
+
+  ExpectError(answer, GatewayReason::kConnectFailed, Outcome::kNotSent);
+  EXPECT_EQ(transport_.requests().size(), 3u);
+}
+
+TEST_F(SenderTest, OverloadWithRetryAfterIsTriedAgainAfterIt) {
+  transport_.AnswerNext(Refused(503, "service_unavailable", /*retry_after=*/true));
+  transport_.AnswerNext(Accepted());
+  const Answer answer = Begin(TextSendOf("order-1"));
+  clock_.Advance(absl::Milliseconds(999));
+  ASSERT_EQ(transport_.requests().size(), 1u);
+
+  clock_.Advance(absl::Seconds(1));
+
+  ExpectSent(answer, "m-1", /*replayed=*/false);
+  EXPECT_EQ(transport_.requests().size(), 2u);
+}
+
+TEST_F(SenderTest, RetryThatDoesNotFitTheDeadlineIsNotMade) {
+  transport_.AnswerNext(Refused(503, "service_unavailable", /*retry_after=*/true));
+  Send send = TextSendOf("order-1");
+  send.answer_by = clock_.Now() + absl::Milliseconds(500);
+
+  const Answer answer = Begin(send);
+
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_TRUE(absl::IsUnavailable((*answer)->status()));
+  EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, DoubtfulAnswersAreNeverTriedAgain) {
+  for (const char* code : {"messaging_service_timeout", "messaging_service_unreachable", "messaging_service_error"}) {
+    transport_.AnswerNext(Refused(502, code));
+    const Answer answer = Begin(TextSendOf(code));
+    clock_.Advance(absl::Seconds(30));
+    ASSERT_TRUE(answer->has_value());
+    EXPECT_EQ(OutcomeOf((*answer)->status()), Outcome::kUnknown);
+  }
+  EXPECT_EQ(transport_.requests().size(), 3u);
+}
+
+TEST_F(SenderTest, RetriesStayWithinTheirBudget) {
+  int tries = 0;
+  for (int i = 0; i < 100; ++i) {
+    for (int j = 0; j < 3; ++j) transport_.AnswerNext(NeverConnected());
+    Begin(TextSendOf("order-" + std::to_string(i)));
+    clock_.Advance(absl::Seconds(30));
+    tries = static_cast<int>(transport_.requests().size());
+  }
+
+  // 100 sends earn 10 retries, and 10 were saved up.
+  EXPECT_LE(tries, 100 + 20);
+  EXPECT_GE(tries, 100 + 15);
+}
+
+}  // namespace
+}  // namespace aulm::gateway
