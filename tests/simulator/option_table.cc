@@ -140,7 +140,7 @@ absl::Status SetStatuses(absl::string_view text, Options& options) {
   return absl::OkStatus();
 }
 
-#define AULM_FIELD(path) [](Options& options) -> auto& { return options.path; }
+#define AULM_FIELD(path) [](Options& all) -> auto& { return all.path; }
 
 std::vector<OptionRow> MakeTable() {
   return {
