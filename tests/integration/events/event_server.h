@@ -67,11 +67,13 @@ class EventServer {
     server.reset();
   }
 
-  // A stub on a connection of its own.
-  std::unique_ptr<v1::EventService::Stub> NewStub(grpc::ChannelArguments arguments = {}) {
+  // A connection of its own.
+  std::shared_ptr<grpc::Channel> NewChannel() {
+    grpc::ChannelArguments arguments;
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return v1::EventService::NewStub(grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments));
+    return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   }
+  std::unique_ptr<v1::EventService::Stub> NewStub() { return v1::EventService::NewStub(NewChannel()); }
 
  private:
   SystemClock system_clock_;
