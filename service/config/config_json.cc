@@ -153,7 +153,8 @@ class Reader {
 
   void AddUnknown(absl::string_view path, absl::string_view key, const Descriptor& type) {
     std::vector<absl::string_view> names;
-    for (int i = 0; i < type.field_count(); ++i) names.push_back(type.field(i)->name());
+    names.reserve(static_cast<size_t>(type.field_count()));
+    for (int i = 0; i < type.field_count(); ++i) names.emplace_back(type.field(i)->name());
     const absl::string_view meant = ClosestName(key, names);
     if (!meant.empty()) {
       Add(path, "unknown field", absl::StrCat("did you mean ", meant, "?"));

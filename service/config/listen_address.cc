@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -23,17 +24,15 @@ absl::Status Bad(absl::string_view text, absl::string_view problem) {
   return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " ", problem, ": ", kRemedy));
 }
 
-std::optional<in_addr> ParseIpv4(const std::string& host) {
-  in_addr address;
-  if (inet_pton(AF_INET, host.c_str(), &address) != 1) return std::nullopt;
+// inet_pton, which would read "127.0.0.1" where a NUL and anything else comes after it.
+template <typename Address>
+std::optional<Address> ParseIp(int family, const std::string& host) {
+  Address address;
+  if (absl::StrContains(host, '\0') || inet_pton(family, host.c_str(), &address) != 1) return std::nullopt;
   return address;
 }
-
-std::optional<in6_addr> ParseIpv6(const std::string& host) {
-  in6_addr address;
-  if (inet_pton(AF_INET6, host.c_str(), &address) != 1) return std::nullopt;
-  return address;
-}
+std::optional<in_addr> ParseIpv4(const std::string& host) { return ParseIp<in_addr>(AF_INET, host); }
+std::optional<in6_addr> ParseIpv6(const std::string& host) { return ParseIp<in6_addr>(AF_INET6, host); }
 
 bool IsHostName(absl::string_view host) {
   if (host.empty() || host.size() > kLongestHostName) return false;

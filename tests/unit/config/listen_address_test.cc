@@ -1,6 +1,7 @@
 #include "service/config/listen_address.h"
 
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -22,35 +23,38 @@ TEST(ListenAddressTest, SplitsHostAndPort) {
 }
 
 TEST(ListenAddressTest, RefusesWhatIsNone) {
-  for (const std::string text : {"",
-                                 ":",
-                                 "8080",
-                                 ":8080",
-                                 "127.0.0.1",
-                                 "127.0.0.1:",
-                                 "127.0.0.1:x",
-                                 "127.0.0.1:+1",
-                                 "127.0.0.1: 1",
-                                 "127.0.0.1:65536",
-                                 "127.0.0.1:99999999999999999999",
-                                 "127.0.0:80",
-                                 "256.0.0.1:80",
-                                 "::1:80",
-                                 "[::1]",
-                                 "[::1",
-                                 "[::1]80",
-                                 "[]:80",
-                                 "[127.0.0.1]:80",
-                                 "[localhost]:80",
-                                 "-a:80",
-                                 "a-:80",
-                                 "a..b:80",
-                                 ".a:80",
-                                 "a_b:80",
-                                 "a b:80",
-                                 "http://a:80",
-                                 "*:80",
-                                 "[fe80::1%eth0]:80"}) {
+  const std::vector<std::string> bad = {"",
+                                        ":",
+                                        "8080",
+                                        ":8080",
+                                        "127.0.0.1",
+                                        "127.0.0.1:",
+                                        "127.0.0.1:x",
+                                        "127.0.0.1:+1",
+                                        "127.0.0.1: 1",
+                                        "127.0.0.1:65536",
+                                        "127.0.0.1:99999999999999999999",
+                                        "127.0.0:80",
+                                        "256.0.0.1:80",
+                                        "::1:80",
+                                        "[::1]",
+                                        "[::1",
+                                        "[::1]80",
+                                        "[]:80",
+                                        "[127.0.0.1]:80",
+                                        "[localhost]:80",
+                                        "-a:80",
+                                        "a-:80",
+                                        "a..b:80",
+                                        ".a:80",
+                                        "a_b:80",
+                                        std::string("127.0.0.1\0x:80", 14),
+                                        std::string("[::1\0]:80", 9),
+                                        "a b:80",
+                                        "http://a:80",
+                                        "*:80",
+                                        "[fe80::1%eth0]:80"};
+  for (const std::string& text : bad) {
     const auto address = ParseListenAddress(text);
     EXPECT_EQ(address.status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
