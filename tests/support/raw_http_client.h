@@ -123,8 +123,11 @@ class RawHttpClient {
   // True when the peer ends the connection (in whatever way) without sending anything more.
   bool ReadsEnd() { return held_.empty() && !ReadMore() && !timed_out_; }
 
-  // True when a byte is there or comes.
-  bool ReadsByte() { return !held_.empty() || ReadMore(); }
+  // True when a byte is there already.
+  bool HasByteNow() {
+    char byte;
+    return !held_.empty() || ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+  }
 
   void Close() {
     if (socket_ >= 0) ::close(std::exchange(socket_, -1));
