@@ -129,7 +129,8 @@ void SqliteStateStore::Decide(Item item) {
   row.expires = write.expires;
   const bool is_delete = !row.value.has_value();
   const uint64_t revision = row.revision;
-  if (item.call->durability == Durability::kRelaxed) {
+  // When the disk falls behind, relaxed writes wait for it too: that slows their callers, where a refusal would not.
+  if (item.call->durability == Durability::kRelaxed && keys_.size() <= max_open_ / 4) {
     if (absl::Status refused = writer_.PutState(row, /*urgent=*/false); !refused.ok()) {
       if (key.IsIdle()) keys_.erase(known);
       return Resolve(item, refused);
