@@ -97,12 +97,9 @@ EventService::EventService(const EventServiceOptions& options, EventHub& hub, Ev
       default_deadline_(options.default_deadline),
       read_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "ReadEvents")),
       streams_(hub, clock, random, events_metrics, StreamsOptions(options)),
-      environment_{streams_,
-                   clock,
-                   events_metrics,
+      environment_{streams_, clock, events_metrics,
                    rpc_metrics.AddMethod(RpcMetrics::MethodType::kServerStream, kService, "SubscribeEvents"),
-                   options.stream_stall,
-                   options.drain_linger} {}
+                   options.stream_stall} {}
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::SubscribeEvents(grpc::CallbackServerContext* context,
                                                                           const grpc::ByteBuffer* request) {

@@ -16,11 +16,10 @@ namespace aulm::gateway {
 
 struct EventServiceOptions {
   size_t max_streams = 10'000;
-  absl::Duration stream_max_age = absl::Hours(1);   // a stream is drained at 80 to 100 % of this age
-  absl::Duration stream_stall = absl::Seconds(60);  // a stream whose client takes nothing for so long is cancelled
-  absl::Duration drain_linger = absl::Milliseconds(100);  // between a Drain frame and the end of its stream
-  absl::Duration reconnect_after = absl::Seconds(1);      // what Drain asks of clients at shutdown, give or take a half
-  absl::Duration default_deadline = absl::Seconds(30);    // of ReadEvents calls that have none
+  absl::Duration stream_max_age = absl::Hours(1);       // a stream is drained at 80 to 100 % of this age
+  absl::Duration stream_stall = absl::Seconds(60);      // a stream whose client takes nothing for so long is cancelled
+  absl::Duration reconnect_after = absl::Seconds(1);    // what Drain asks of clients at shutdown, give or take a half
+  absl::Duration default_deadline = absl::Seconds(30);  // of ReadEvents calls that have none
 };
 
 // EventService of the contract: SubscribeEvents, whose frames are bytes that the hub's ring shares among all streams

@@ -17,6 +17,7 @@ absl::Status Cancelled() { return GatewayError(GatewayReason::kCallCancelled, "t
 
 // The request and its checks. The method is raw for its responses' sake, so the request comes as bytes.
 absl::StatusOr<StreamSpec> ReadRequest(const grpc::ByteBuffer& bytes, absl::Time now) {
+  if (!bytes.Valid()) return Cancelled();  // the client went away before its request was here
   grpc::ByteBuffer consumed = bytes;
   v1::SubscribeEventsRequest request;
   if (!grpc::SerializationTraits<v1::SubscribeEventsRequest>::Deserialize(&consumed, &request).ok()) {
@@ -77,7 +78,7 @@ void SubscribeReactor::Pull() {
 
 void SubscribeReactor::OnFrame(absl::StatusOr<Frame> frame) {
   if (!frame.ok()) {
-    Linger(frame.status());
+    FinishFrom(State::kPulling, frame.status());
     return;
   }
   {
@@ -85,7 +86,6 @@ void SubscribeReactor::OnFrame(absl::StatusOr<Frame> frame) {
     if (state_ != State::kPulling) return;
     state_ = State::kWriting;
     write_begun_ = environment_.clock.Now();
-    writing_kind_ = frame->kind;
   }
   environment_.method_metrics.MessagesSent();
   writing_ = std::move(frame->bytes);
@@ -111,23 +111,10 @@ void SubscribeReactor::OnCancel() {
     cancelled_ = true;
   }
   // A write that is outstanding comes back first, with ok false.
-  for (const State state : {State::kAdmitting, State::kPulling, State::kLingering}) FinishFrom(state, Cancelled());
+  for (const State state : {State::kAdmitting, State::kPulling}) FinishFrom(state, Cancelled());
 }
 
 void SubscribeReactor::OnDone() { self_.reset(); }
-
-void SubscribeReactor::Linger(absl::Status status) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (state_ != State::kPulling) return;
-    // A client library that sees an error status may drop the frames that its application has not read yet.
-    if (writing_kind_ == FrameKind::kDrain) state_ = State::kLingering;
-  }
-  if (FinishFrom(State::kPulling, status)) return;
-  environment_.clock.CallAfter(environment_.drain_linger, [weak = weak_from_this(), status] {
-    if (const auto self = weak.lock(); self != nullptr) self->FinishFrom(State::kLingering, status);
-  });
-}
 
 bool SubscribeReactor::FinishFrom(State from, const absl::Status& status) {
   bool stalled;

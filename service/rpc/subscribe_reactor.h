@@ -32,8 +32,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     Clock& clock;
     EventsMetrics& events_metrics;
     MethodMetrics& method_metrics;
-    absl::Duration stall;         // the longest that one frame may take to be written
-    absl::Duration drain_linger;  // between a Drain frame that was written and the status
+    absl::Duration stall;  // the longest that one frame may take to be written
   };
 
   // The call's reactor, already at work. `request` is an encoded v1::SubscribeEventsRequest.
@@ -47,7 +46,6 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
     kAdmitting,  // the stream looks for its start
     kPulling,    // waits for the stream's next frame
     kWriting,    // a write is outstanding
-    kLingering,  // Drain was written; the status follows after drain_linger
     kFinished,   // Finish was called, or is about to be
   };
 
@@ -60,9 +58,6 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDone() override;
-
-  // Finishes after drain_linger.
-  void Linger(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Leaves `from` for kFinished and finishes; false when the state is another one, since somebody else is at it.
   bool FinishFrom(State from, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -84,7 +79,6 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool stalled_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time write_begun_ ABSL_GUARDED_BY(mutex_);
-  FrameKind writing_kind_ ABSL_GUARDED_BY(mutex_) = FrameKind::kStarted;
   Clock::TimerId stall_timer_ ABSL_GUARDED_BY(mutex_) = 0;
   // The watchdog is inside TryCancel: the call must not be finished under its feet, or the context would be gone.
   bool cancelling_ ABSL_GUARDED_BY(mutex_) = false;

@@ -27,8 +27,14 @@ class CollectingReader final : public grpc::ClientReadReactor<v1::SubscribeEvent
     StartCall();
   }
 
-  // Blocks until the Started frame came: what is appended from now on is live for this reader.
-  bool WaitForStarted() { return started_.WaitForNotificationWithTimeout(absl::Seconds(60)); }
+  // Blocks until the Started frame came: what is appended from now on is live for this reader. False when the call
+  // ended without one.
+  bool WaitForStarted() {
+    absl::MutexLock lock(&mutex_);
+    const auto settled = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return started_ || over_; };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&settled), absl::Seconds(60)));
+    return started_;
+  }
 
   // Blocks until the call is over.
   grpc::Status Wait() {
@@ -57,9 +63,9 @@ class CollectingReader final : public grpc::ClientReadReactor<v1::SubscribeEvent
       AddDeliveryIds(response_.event_batch(), ids_);
       EXPECT_FALSE(drained_) << "a frame after Drain";
       drained_ = response_.has_drain();
+      started_ = started_ || response_.has_started();
       enough = ids_.size() >= count_;
     }
-    if (response_.has_started()) started_.Notify();
     if (enough) context_.TryCancel();
     StartRead(&response_);
   }
@@ -68,6 +74,7 @@ class CollectingReader final : public grpc::ClientReadReactor<v1::SubscribeEvent
     {
       absl::MutexLock lock(&mutex_);
       status_ = status;
+      over_ = true;
     }
     done_.Notify();
   }
@@ -76,11 +83,12 @@ class CollectingReader final : public grpc::ClientReadReactor<v1::SubscribeEvent
   const v1::SubscribeEventsRequest request_;
   const size_t count_;
   v1::SubscribeEventsResponse response_;
-  absl::Notification started_;
   absl::Notification done_;
   mutable absl::Mutex mutex_;
   std::vector<std::string> ids_ ABSL_GUARDED_BY(mutex_);
+  bool started_ ABSL_GUARDED_BY(mutex_) = false;
   bool drained_ ABSL_GUARDED_BY(mutex_) = false;
+  bool over_ ABSL_GUARDED_BY(mutex_) = false;
   grpc::Status status_ ABSL_GUARDED_BY(mutex_);
 };
 

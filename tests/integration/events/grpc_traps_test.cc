@@ -230,13 +230,35 @@ TEST(GrpcTrapsTest, EveryClientReceivesItsDrainFrameBeforeTheStatus) {
   server.Shutdown(absl::Seconds(5));
 }
 
+TEST(GrpcTrapsTest, AClientThatReadsLateReceivesEverythingUpToTheDrainFrame) {
+  FakeEventLog log;
+  EventServer server(log, {});
+  const auto stub = server.NewStub();
+  grpc::ClientContext context;
+  const auto reader = stub->SubscribeEvents(&context, From(v1::START_POSITION_LATEST));
+  v1::SubscribeEventsResponse response;
+  ASSERT_TRUE(reader->Read(&response));
+  AppendInbound(log, 1, 100);
+  server.service->Drain();
+  ASSERT_TRUE(Eventually([&server] { return server.events_metrics.streams->Value() == 0; }));
+  std::vector<std::string> ids;
+  std::string last_cursor;
+  while (reader->Read(&response)) {
+    AddDeliveryIds(response.event_batch(), ids);
+    if (response.has_drain()) last_cursor = response.drain().resume_cursor();
+  }
+  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  ASSERT_FALSE(last_cursor.empty());
+  EXPECT_THAT(ids, ElementsAreArray(DeliveryIds(1, static_cast<int>(DecodeCursor(last_cursor)->sequence))));
+}
+
 TEST(GrpcTrapsTest, AnOldStreamIsDrainedAndTheClientGoesOn) {
   FakeEventLog log;
   FakeClock clock;
   EventServer::Options options;
   options.clock = &clock;
   options.service.stream_max_age = absl::Seconds(15);
-  options.service.drain_linger = absl::ZeroDuration();
+  options.service.stream_stall = absl::InfiniteDuration();  // the clock below runs wild
   EventServer server(log, options);
   const auto stub = server.NewStub();
   grpc::ClientContext context;

@@ -280,12 +280,11 @@ TEST(SubscribeTest, AStreamThatIsCancelledGivesItsPlaceBack) {
   first.Cancel();
   first.Wait();
   for (const absl::Time begun = absl::Now(); absl::Now() - begun < absl::Seconds(30);) {
-    CollectingReader next(*stub, {}, 1);
-    if (next.WaitForStarted()) {
-      next.Cancel();
-      next.Wait();
-      return;
-    }
+    CollectingReader next(*stub, {});
+    const bool admitted = next.WaitForStarted();
+    next.Cancel();
+    next.Wait();
+    if (admitted) return;
   }
   FAIL() << "no place came free";
 }
