@@ -27,7 +27,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// Standard error led into a pipe, until Lines or the end. A pipe holds 64 KiB: more needs a Reader beside the writers.
+// Standard error led into a pipe, until Restore, Lines or the end. A pipe holds 64 KiB: more needs ReadToEnd on another
+// thread beside the writers.
 class StderrPipe {
  public:
   StderrPipe() : before_(dup(STDERR_FILENO)) {
@@ -48,22 +49,31 @@ class StderrPipe {
     return ReadToEnd();
   }
 
-  // Reads until the last writer has let go; from another thread than that which calls Restore.
+  // Everything up to Restore, which another thread calls.
   std::vector<std::string> ReadToEnd() {
     std::string text;
     char bytes[4096];
-    for (ssize_t got; (got = read(read_end_, bytes, sizeof bytes)) > 0;) text.append(bytes, static_cast<size_t>(got));
+    while (text.empty() || text.back() != kEnd) {
+      const ssize_t got = read(read_end_, bytes, sizeof bytes);
+      if (got <= 0) abort();
+      text.append(bytes, static_cast<size_t>(got));
+    }
+    text.pop_back();
     return absl::StrSplit(text, '\n', absl::SkipEmpty());
   }
 
   void Restore() {
     if (before_ < 0) return;
+    if (write(STDERR_FILENO, &kEnd, 1) != 1) abort();
     dup2(before_, STDERR_FILENO);
     close(before_);
     before_ = -1;
   }
 
  private:
+  // No line holds it, since lines are escaped. The pipe's own end would not do: a sanitizer's symbolizer inherits it.
+  static constexpr char kEnd = '\x04';
+
   int before_;
   int read_end_;
 };

@@ -166,9 +166,9 @@ TEST(SystemClockTest, CancellingWhatNeverWasIsFalse) {
 }
 
 TEST(SystemClockTest, CancellingATimerThatRunsIsFalse) {
-  SystemClock clock;
   absl::Notification entered;
   absl::Notification release;
+  SystemClock clock;  // destroyed first: the callback may still be looking at the two
   const Clock::TimerId timer = clock.CallAfter(absl::ZeroDuration(), [&] {
     entered.Notify();
     release.WaitForNotification();
