@@ -14,30 +14,31 @@ prometheus::Counter& Counter(prometheus::Registry& registry, const char* name, c
 }  // namespace
 
 EventsMetrics::EventsMetrics(prometheus::Registry& registry)
-    : streams(&Gauge(registry, "aulm_events_streams", "SubscribeEvents streams that are open")),
+    : streams(&Gauge(registry, "aulm_events_streams", "SubscribeEvents streams that are open.")),
       max_lag_events(&Gauge(registry, "aulm_events_max_lag_events",
-                            "Events that the open stream furthest behind has not looked at, every few seconds")),
-      ring_bytes(&Gauge(registry, "aulm_events_ring_bytes", "Memory of the encoded recent events")),
-      ring_events(&Gauge(registry, "aulm_events_ring_events", "Recent events kept encoded")),
-      encoded_events(&Counter(registry, "aulm_events_encoded_total", "Live events encoded, each once for all streams")),
+                            "Events that the open stream furthest behind has not looked at, every few seconds.")),
+      ring_bytes(&Gauge(registry, "aulm_events_ring_bytes", "Memory of the encoded recent events.")),
+      ring_events(&Gauge(registry, "aulm_events_ring_events", "Recent events kept encoded.")),
+      encoded_events(
+          &Counter(registry, "aulm_events_encoded_total", "Live events encoded, each once for all streams.")),
       catch_up_reads(&Counter(registry, "aulm_events_catch_up_reads_total",
-                              "Pages read from the log for streams that are behind the recent events")),
-      read_failures(&Counter(registry, "aulm_events_read_failures_total", "Reads of the log that failed; repeated")),
+                              "Pages read from the log for streams that are behind the recent events.")),
+      read_failures(&Counter(registry, "aulm_events_read_failures_total", "Reads of the log that failed; repeated.")),
       expired(&Counter(registry, "aulm_events_expired_total",
-                       "Positions that the log no longer covers, asked for or of live streams")),
-      stalls(&Counter(registry, "aulm_events_stalls_total", "Streams cancelled because their client took nothing")),
-      refused_overload(&Counter(registry, "aulm_events_refused_total", "Streams refused because too many are open")),
-      deliveries_(&Counter(registry, "aulm_events_deliveries_total", "Events handed to streams")),
-      frame_bytes_(&Counter(registry, "aulm_events_frame_bytes_total", "Bytes of the frames handed to streams")) {
+                       "Positions that the log no longer covers, asked for or of live streams.")),
+      stalls(&Counter(registry, "aulm_events_stalls_total", "Streams cancelled because their client took nothing.")),
+      refused_overload(&Counter(registry, "aulm_events_refused_total", "Streams refused because too many are open.")),
+      deliveries_(&Counter(registry, "aulm_events_deliveries_total", "Events handed to streams.")),
+      frame_bytes_(&Counter(registry, "aulm_events_frame_bytes_total", "Bytes of the frames handed to streams.")) {
   auto& frames = prometheus::BuildCounter()
                      .Name("aulm_events_frames_total")
-                     .Help("Frames handed to streams, by kind")
+                     .Help("Frames handed to streams, by kind.")
                      .Register(registry);
   frames_ = {&frames.Add({{"kind", "started"}}), &frames.Add({{"kind", "event_batch"}}),
              &frames.Add({{"kind", "heartbeat"}}), &frames.Add({{"kind", "gap"}}), &frames.Add({{"kind", "drain"}})};
   auto& drains = prometheus::BuildCounter()
                      .Name("aulm_events_drains_total")
-                     .Help("Streams that the gateway ended with a Drain frame, by reason")
+                     .Help("Streams that the gateway ended with a Drain frame, by reason.")
                      .Register(registry);
   drains_shutdown_ = &drains.Add({{"reason", "shutdown"}});
   drains_age_ = &drains.Add({{"reason", "age"}});
