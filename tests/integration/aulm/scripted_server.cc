@@ -155,6 +155,18 @@ bool ScriptedServer::Connection::ReadByte() {
   return Receive(&byte, 1) == 1;
 }
 
+std::optional<std::string> ScriptedServer::Connection::Read(size_t bytes) {
+  while (buffered_.size() < bytes) {
+    char chunk[65536];
+    const int got = Receive(chunk, sizeof(chunk));
+    if (got == 0) return std::nullopt;
+    buffered_.append(chunk, got);
+  }
+  std::string read = buffered_.substr(0, bytes);
+  buffered_.erase(0, bytes);
+  return read;
+}
+
 bool ScriptedServer::Connection::Write(absl::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t put = tls_ != nullptr ? SSL_write(tls_, bytes.data(), static_cast<int>(bytes.size()))
@@ -163,6 +175,11 @@ bool ScriptedServer::Connection::Write(absl::string_view bytes) {
     bytes.remove_prefix(put);
   }
   return true;
+}
+
+void ScriptedServer::Connection::ResetAtEnd() {
+  const linger abort{1, 0};
+  setsockopt(socket_, SOL_SOCKET, SO_LINGER, &abort, sizeof(abort));
 }
 
 std::string Answer(int status, absl::string_view body, absl::string_view headers) {

@@ -28,8 +28,12 @@ class ScriptedServer {
     std::optional<std::string> ReadHead();
     // Reads a byte or waits for the end; false at the end.
     bool ReadByte();
+    // Exactly so many bytes; nullopt at the end.
+    std::optional<std::string> Read(size_t bytes);
     // False when the client is gone.
     bool Write(absl::string_view bytes);
+    // The connection will end with RST in place of FIN.
+    void ResetAtEnd();
     // 0 for the first connection.
     int index() const { return index_; }
 
