@@ -1,6 +1,5 @@
 #include "tests/simulator/aulm_api.h"
 
-#include <boost/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -11,7 +10,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "tests/simulator/aulm_error.h"
-#include "tests/simulator/json_view.h"
+#include "tests/simulator/json_string.h"
 #include "tests/simulator/timestamps.h"
 #include "tests/simulator/uuid.h"
 
@@ -26,16 +25,13 @@ constexpr absl::string_view kStatus = "/status";
 // Seconds, rounded up so that nobody is told to come back too early.
 int64_t WholeSeconds(absl::Duration duration) { return absl::ToInt64Seconds(absl::Ceil(duration, absl::Seconds(1))); }
 
-void AddRateLimit(HttpAnswer& answer, const Quota::Reading& reading) {
-  answer.headers.emplace_back("x-ratelimit-limit", absl::StrCat(reading.limit));
-  answer.headers.emplace_back("x-ratelimit-remaining", absl::StrCat(reading.remaining));
-  answer.headers.emplace_back("x-ratelimit-reset", Iso8601(reading.reset));
-}
-
 bool IsSend(absl::string_view path) { return path == kSendText || path == kSendImage; }
 
-// A JSON string literal of text that needs no escapes in the common case.
-std::string Quoted(absl::string_view text) { return boost::json::serialize(ToJson(text)); }
+std::string Quoted(absl::string_view text) {
+  std::string quoted;
+  AppendJsonString(quoted, text);
+  return quoted;
+}
 
 }  // namespace
 
@@ -182,6 +178,16 @@ HttpAnswer AulmApi::Accept(Exchange& exchange, const SendRequest& send, const Ma
     answer.ending = HttpAnswer::Ending::kUnanswered;
   }
   return answer;
+}
+
+void AulmApi::AddRateLimit(HttpAnswer& answer, const Quota::Reading& reading) {
+  if (reading.reset != last_reset_) {
+    last_reset_ = reading.reset;
+    last_reset_text_ = Iso8601(reading.reset);
+  }
+  answer.headers.emplace_back("x-ratelimit-limit", absl::StrCat(reading.limit));
+  answer.headers.emplace_back("x-ratelimit-remaining", absl::StrCat(reading.remaining));
+  answer.headers.emplace_back("x-ratelimit-reset", last_reset_text_);
 }
 
 HttpAnswer AulmApi::Error(const Exchange& exchange, absl::string_view code, absl::string_view message,

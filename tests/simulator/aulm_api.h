@@ -64,8 +64,12 @@ class AulmApi {
   // Empty when the session may be used by this account.
   static absl::string_view SessionError(const Session* session);
 
+  void AddRateLimit(HttpAnswer& answer, const Quota::Reading& reading);
+
   State state_;
   const Settings settings_;
+  absl::Time last_reset_;  // the reset that was written last, and how: formatting it costs more than the rest
+  std::string last_reset_text_;
 };
 
 }  // namespace aulm::simulator

@@ -14,14 +14,14 @@
 #include "tests/simulator/uuid.h"
 #include "tests/simulator/webhook_connection.h"
 #include "tests/simulator/webhook_event.h"
-#include "tests/simulator/webhook_signature.h"
+#include "tests/simulator/webhook_signer.h"
 
 namespace aulm::simulator {
 namespace asio = boost::asio;
 
 struct Blast::Run {
   Run(asio::io_context& context, asio::ssl::context& tls_context, Settings wanted)
-      : io(context), tls(tls_context), settings(std::move(wanted)) {}
+      : io(context), tls(tls_context), settings(std::move(wanted)), signer(settings.secret) {}
 
   // When webhook number `index` may go.
   std::chrono::steady_clock::time_point Due(int64_t index) const {
@@ -52,10 +52,10 @@ struct Blast::Run {
     return WebhookBody(message);
   }
 
-  std::string Request(const std::string& body, const std::string& delivery_id, int attempt) const {
+  std::string Request(const std::string& body, const std::string& delivery_id, int attempt) {
     return absl::StrCat(WebhookRequestHead(settings.url, body.size()), "x-aulm-event: ", settings.event,
                         "\r\nx-aulm-delivery-id: ", delivery_id, "\r\nx-aulm-attempt: ", attempt,
-                        "\r\nx-aulm-signature: ", SignWebhook(settings.secret, body), "\r\n\r\n", body);
+                        "\r\nx-aulm-signature: ", signer.Sign(body), "\r\n\r\n", body);
   }
 
   // True when the webhook is done with.
@@ -73,6 +73,7 @@ struct Blast::Run {
   asio::io_context& io;
   asio::ssl::context& tls;
   const Settings settings;
+  WebhookSigner signer;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   int64_t next = 0;
   int connections = 0;

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "tests/simulator/timestamps.h"
-#include "tests/simulator/webhook_signature.h"
 
 namespace aulm::simulator {
 namespace asio = boost::asio;
@@ -20,7 +19,9 @@ constexpr absl::Duration kHoldBack = absl::Milliseconds(100);
 
 DeliveryQueue::DeliveryQueue(asio::io_context& io, asio::ssl::context& tls, Scheduler& scheduler, SeededFaults& faults,
                              Settings settings)
-    : io_(io), tls_(tls), scheduler_(scheduler), faults_(faults), settings_(settings) {}
+    : io_(io), tls_(tls), scheduler_(scheduler), faults_(faults), settings_(settings) {
+  SetSecret("");
+}
 
 DeliveryQueue::~DeliveryQueue() = default;
 
@@ -33,6 +34,11 @@ absl::Status DeliveryQueue::SetUrl(const std::string& url) {
   endpoint_.url = url;
   idle_.clear();
   return absl::OkStatus();
+}
+
+void DeliveryQueue::SetSecret(std::string secret) {
+  signer_ = std::make_unique<WebhookSigner>(secret);
+  endpoint_.secret = std::move(secret);
 }
 
 void DeliveryQueue::SetEnabled(bool enabled) {
@@ -163,13 +169,12 @@ void DeliveryQueue::EvictOldest() {
   }
 }
 
-std::string DeliveryQueue::RequestBytes(const Delivery& delivery) const {
+std::string DeliveryQueue::RequestBytes(const Delivery& delivery) {
   std::string bytes = WebhookRequestHead(url_, delivery.body.size());
   if (!delivery.event.empty()) absl::StrAppend(&bytes, "x-aulm-event: ", delivery.event, "\r\n");
   if (!delivery.delivery_id.empty()) absl::StrAppend(&bytes, "x-aulm-delivery-id: ", delivery.delivery_id, "\r\n");
   absl::StrAppend(&bytes, "x-aulm-attempt: ", delivery.next_attempt, "\r\n");
-  const std::string signature =
-      delivery.signature.has_value() ? *delivery.signature : SignWebhook(endpoint_.secret, delivery.body);
+  const std::string signature = delivery.signature.has_value() ? *delivery.signature : signer_->Sign(delivery.body);
   if (!signature.empty()) absl::StrAppend(&bytes, "x-aulm-signature: ", signature, "\r\n");
   for (const auto& [name, value] : delivery.extra_headers) absl::StrAppend(&bytes, name, ": ", value, "\r\n");
   absl::StrAppend(&bytes, "\r\n", delivery.body);

@@ -17,6 +17,7 @@
 #include "tests/simulator/scheduler.h"
 #include "tests/simulator/seeded_faults.h"
 #include "tests/simulator/webhook_connection.h"
+#include "tests/simulator/webhook_signer.h"
 
 namespace aulm::simulator {
 
@@ -50,7 +51,7 @@ class DeliveryQueue {
   // Replaces the URL; deliveries under way end at the old one. Empty: none. kInvalidArgument when it is no URL.
   absl::Status SetUrl(const std::string& url);
   // Signs every later attempt, also of deliveries that wait.
-  void SetSecret(std::string secret) { endpoint_.secret = std::move(secret); }
+  void SetSecret(std::string secret);
   // Enabling forgets the failures counted so far.
   void SetEnabled(bool enabled);
   const Endpoint& endpoint() const { return endpoint_; }
@@ -78,7 +79,7 @@ class DeliveryQueue {
   void Settle(const DeliveryPtr& delivery, const WebhookAnswer& answer);
   void CountFailure();
   void EvictOldest();
-  std::string RequestBytes(const Delivery& delivery) const;
+  std::string RequestBytes(const Delivery& delivery);
 
   boost::asio::io_context& io_;
   boost::asio::ssl::context& tls_;
@@ -86,6 +87,7 @@ class DeliveryQueue {
   SeededFaults& faults_;
   const Settings settings_;
   Endpoint endpoint_;
+  std::unique_ptr<WebhookSigner> signer_;
   WebhookUrl url_;
   uint64_t last_sequence_ = 0;
   uint64_t generation_ = 0;  // Clear() makes what was scheduled before it void

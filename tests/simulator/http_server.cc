@@ -19,6 +19,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "tests/simulator/aulm_error.h"
 #include "tests/simulator/listen_address.h"
 #include "tests/simulator/timestamps.h"
 
@@ -35,6 +36,14 @@ namespace {
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
 constexpr absl::Duration kWriteTimeout = absl::Seconds(30);
+constexpr size_t kReadBytes = 65'536;
+
+// Closes by RST instead of FIN.
+void Reset(beast::tcp_stream& stream) {
+  error_code ignored;
+  stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+  stream.socket().close(ignored);
+}
 
 absl::string_view View(beast::string_view text) { return {text.data(), text.size()}; }
 
@@ -175,27 +184,39 @@ asio::awaitable<void> HttpServer::Core::ServeTls(std::shared_ptr<Core> core, tcp
 template <typename Stream>
 asio::awaitable<bool> HttpServer::Core::ReadRequest(Core& core, Stream& stream, beast::flat_buffer& buffer,
                                                     http::request_parser<http::string_body>& parser) {
+  // Parsed by hand rather than by async_read_header and async_read: one asynchronous operation for a small request.
   error_code error;
   auto& lowest = beast::get_lowest_layer(stream);
   lowest.expires_after(absl::ToChronoMilliseconds(core.settings_.idle_timeout));
-  co_await http::async_read_header(stream, buffer, parser, Into(error));
-  if (error) co_return false;
-  if (core.application_.DropUnread(View(parser.get().method_string()), View(parser.get().target()))) {
-    lowest.socket().set_option(asio::socket_base::linger(true, 0), error);
-    lowest.socket().close(error);
-    co_return false;
-  }
-  if (absl::EqualsIgnoreCase(View(parser.get()[http::field::expect]), "100-continue")) {
-    static constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(stream, asio::buffer(kContinue), Into(error));
+  parser.eager(false);  // stop after the header, to look at it before the body
+  while (!parser.is_done()) {
+    const bool had_header = parser.is_header_done();
+    const size_t used = buffer.size() == 0 ? 0 : parser.put(buffer.data(), error);
+    buffer.consume(used);
+    if (error == http::error::body_limit) {
+      co_await WriteAnswer(stream, JsonAnswer(413, AulmErrorBody("invalid_request", "The body is too large.")), false);
+    }
+    if (error && error != http::error::need_more) co_return false;
+    error.clear();
+    if (!had_header && parser.is_header_done()) {
+      if (core.application_.DropUnread(View(parser.get().method_string()), View(parser.get().target()))) {
+        Reset(lowest);
+        co_return false;
+      }
+      if (absl::EqualsIgnoreCase(View(parser.get()[http::field::expect]), "100-continue")) {
+        static constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+        co_await asio::async_write(stream, asio::buffer(kContinue.data(), kContinue.size()), Into(error));
+        if (error) co_return false;
+      }
+      parser.eager(true);
+      continue;
+    }
+    if (used > 0 && buffer.size() > 0) continue;
+    if (parser.is_done()) break;
+    buffer.commit(co_await stream.async_read_some(buffer.prepare(kReadBytes), Into(error)));
     if (error) co_return false;
   }
-  co_await http::async_read(stream, buffer, parser, Into(error));
-  if (error == http::error::body_limit) {
-    co_await WriteAnswer(stream, JsonAnswer(413, R"({"error":{"code":"invalid_request","message":"body too large"}})"),
-                         false);
-  }
-  co_return !error;
+  co_return true;
 }
 
 template <typename Stream>
@@ -214,10 +235,7 @@ asio::awaitable<bool> HttpServer::Core::WriteAnswer(Stream& stream, HttpAnswer a
     co_await asio::async_write(stream, asio::buffer(bytes), Into(error));
     if (!close && !error) co_return true;
   }
-  if (answer.reset) {
-    lowest.socket().set_option(asio::socket_base::linger(true, 0), error);
-    lowest.socket().close(error);
-  }
+  if (answer.reset) Reset(lowest);
   co_return false;
 }
 

@@ -39,7 +39,8 @@ Account Simulator::MakeAccount(std::string name) {
 absl::Status Simulator::Configure(const Options& options) {
   boost::system::error_code error;
   if (options.webhook_ca_file.empty()) {
-    webhook_tls_.set_default_verify_paths(error);
+    // The folder of hashed certificates alone: the bundle beside it would be read whole at every start.
+    SSL_CTX_set_default_verify_dir(webhook_tls_.native_handle());
   } else {
     webhook_tls_.load_verify_file(options.webhook_ca_file, error);
     if (error) {

@@ -41,6 +41,8 @@ namespace {
 
 auto Into(error_code& error) { return asio::redirect_error(asio::use_awaitable, error); }
 
+constexpr size_t kReadBytes = 4096;
+
 // The literal address of the URL, else what its name resolves to.
 asio::awaitable<tcp::resolver::results_type> Resolve(asio::io_context& io, const WebhookUrl& url, error_code& error) {
   const asio::ip::address literal = asio::ip::make_address(url.host, error);
@@ -63,8 +65,22 @@ asio::awaitable<WebhookAnswer> Exchange(Stream& stream, beast::flat_buffer& buff
     answer.error = absl::StrCat("write: ", error.message());
     co_return answer;
   }
+  // Parsed by hand rather than by http::async_read: a small answer then costs one asynchronous operation.
   http::response_parser<http::string_body> parser;
-  co_await http::async_read(stream, buffer, parser, Into(error));
+  parser.eager(true);
+  while (!parser.is_done()) {
+    if (buffer.size() > 0) {
+      buffer.consume(parser.put(buffer.data(), error));
+      if (error == http::error::need_more) error.clear();
+      if (error || parser.is_done()) break;
+    }
+    buffer.commit(co_await stream.async_read_some(buffer.prepare(kReadBytes), Into(error)));
+    if (error == asio::error::eof && parser.got_some()) {
+      error.clear();
+      parser.put_eof(error);  // ends an answer without a length, and is an error in the midst of any other
+    }
+    if (error) break;
+  }
   got_bytes = parser.got_some();
   if (error) {
     answer.error = absl::StrCat("read: ", error.message());

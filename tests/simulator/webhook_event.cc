@@ -1,36 +1,49 @@
 #include "tests/simulator/webhook_event.h"
 
-#include <boost/json.hpp>
-
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "tests/simulator/json_string.h"
 #include "tests/simulator/timestamps.h"
 
 namespace aulm::simulator {
+namespace {
 
-namespace json = boost::json;
+constexpr absl::string_view kTest = R"(,"test":true)";
+
+}  // namespace
 
 std::string WebhookBody(const InboundMessage& message) {
-  json::object body{
-      {"event", "inbound_message"}, {"delivery_id", message.delivery_id}, {"session_id", message.session_id},
-      {"from", message.from},       {"message_id", message.message_id},   {"type", message.type},
-  };
-  if (message.type == "text" || !message.body.empty()) body["body"] = message.body;
-  body["received_at"] = Iso8601(message.received_at);
-  if (message.test) body["test"] = true;
-  return json::serialize(body);
+  std::string body = R"({"event":"inbound_message","delivery_id":)";
+  AppendJsonString(body, message.delivery_id);
+  body.append(R"(,"session_id":)");
+  AppendJsonString(body, message.session_id);
+  body.append(R"(,"from":)");
+  AppendJsonString(body, message.from);
+  body.append(R"(,"message_id":)");
+  AppendJsonString(body, message.message_id);
+  body.append(R"(,"type":)");
+  AppendJsonString(body, message.type);
+  if (message.type == "text" || !message.body.empty()) {
+    body.append(R"(,"body":)");
+    AppendJsonString(body, message.body);
+  }
+  absl::StrAppend(&body, R"(,"received_at":")", Iso8601(message.received_at), "\"", message.test ? kTest : "", "}");
+  return body;
 }
 
 std::string WebhookBody(const MessageStatus& status) {
-  json::object body{
-      {"event", "message_status"},
-      {"delivery_id", status.delivery_id},
-      {"session_id", status.session_id},
-      {"message_id", status.message_id},
-      {"status", status.status},
-      {"to", status.to},
-      {"occurred_at", Iso8601(status.occurred_at)},
-  };
-  if (status.test) body["test"] = true;
-  return json::serialize(body);
+  std::string body = R"({"event":"message_status","delivery_id":)";
+  AppendJsonString(body, status.delivery_id);
+  body.append(R"(,"session_id":)");
+  AppendJsonString(body, status.session_id);
+  body.append(R"(,"message_id":)");
+  AppendJsonString(body, status.message_id);
+  body.append(R"(,"status":)");
+  AppendJsonString(body, status.status);
+  body.append(R"(,"to":)");
+  AppendJsonString(body, status.to);
+  absl::StrAppend(&body, R"(,"occurred_at":")", Iso8601(status.occurred_at), "\"", status.test ? kTest : "", "}");
+  return body;
 }
 
 }  // namespace aulm::simulator
