@@ -2,7 +2,10 @@
 
 #include <unistd.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -67,6 +70,36 @@ std::vector<absl::string_view> Revealed(const SecretSnapshot& snapshot) {
   return secrets;
 }
 
+absl::StatusOr<std::string> ReadPem(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file || content.empty())
+    return absl::FailedPreconditionError(absl::StrCat(path, " cannot be read, or is empty"));
+  return content;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> GrpcCredentials(const std::optional<TlsSettings>& tls) {
+  if (!tls.has_value()) return grpc::InsecureServerCredentials();
+  const auto certificate = ReadPem(tls->certificate_file);
+  if (!certificate.ok()) return certificate.status();
+  const auto key = ReadPem(tls->key_file);
+  if (!key.ok()) return key.status();
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({*key, *certificate});
+  return grpc::SslServerCredentials(options);
+}
+
+// Said once at the start, so that nobody wonders why sends wait.
+void LogPacing(const Settings& settings) {
+  const Pace& pace = settings.paces.general;
+  LogLine(LogLevel::kInfo, "pacing")
+      .Field("on_for_live_keys", !pace.off)
+      .Field("interval_ms", pace.interval)
+      .Field("burst", pace.burst)
+      .Field("reply_interval_ms", pace.reply_interval)
+      .Field("sessions_with_their_own", settings.paces.by_session.size());
+}
+
 std::optional<TlsFiles> ToTlsFiles(const std::optional<TlsSettings>& settings) {
   if (!settings.has_value()) return std::nullopt;
   return TlsFiles{settings->certificate_file, settings->key_file};
@@ -103,6 +136,8 @@ class App::Parts {
   AccountDirectory accounts_;
   std::vector<WebhookAccount> webhook_accounts_;
   std::unique_ptr<RequestLedger> ledger_;
+  RecentPeers recent_peers_;
+  std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<RetryPolicy> retries_;
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<EventsMetrics> events_metrics_;
@@ -178,7 +213,9 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   ledger.settle_limit = settings.limits.send_settle;
   ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_);
   retries_ = std::make_unique<RetryPolicy>(RetryPolicy::Options{}, random_);
-  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *retries_, clock_);
+  pacer_ = std::make_unique<Pacer>(settings.paces, recent_peers_, *store_.state, clock_, random_);
+  LogPacing(settings);
+  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *pacer_, *retries_, clock_);
   return absl::OkStatus();
 }
 
@@ -189,6 +226,9 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   hub.ring_bytes = limits.ring_bytes;
   hub_ = std::make_unique<EventHub>(*store_.log, clock_, *events_metrics_, hub);
   if (absl::Status status = hub_->Start(); !status.ok()) return status;
+  // Until it is through, answers are paced as cold sends.
+  hub_->Post(
+      [this, since = clock_.Now() - settings.paces.general.reply_window] { recent_peers_.Refill(*store_.log, since); });
 
   rpc_metrics_ = std::make_unique<RpcMetrics>(registry_);
   messaging_service_ =
@@ -204,7 +244,9 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
 
   GrpcServerOptions server;
   server.address = ToString(settings.grpc.address);
-  server.credentials = grpc::InsecureServerCredentials();
+  auto credentials = GrpcCredentials(settings.grpc.tls);
+  if (!credentials.ok()) return credentials.status();
+  server.credentials = *std::move(credentials);
   auto grpc = GrpcServer::Start(server, {{v1::MessagingService::service_full_name(), messaging_service_.get()},
                                          {v1::SessionService::service_full_name(), session_service_.get()},
                                          {v1::EventService::service_full_name(), event_service_.get()}});
@@ -216,6 +258,10 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
 absl::Status App::Parts::StartWebhooks(const Settings& settings) {
   WebhookOptions options;
   options.max_in_flight = settings.limits.webhooks_in_flight;
+  options.on_verified = [this](const NewEvent& event) {
+    if (event.type != v1::EVENT_TYPE_INBOUND_MESSAGE || event.test) return;
+    recent_peers_.Note(event.account, event.session_id, event.peer, clock_.Now());
+  };
   webhook_service_ =
       std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *store_.log, *webhook_metrics_);
   HttpServerOptions server;

@@ -191,6 +191,9 @@ class Reader {
       case FieldDescriptor::CPPTYPE_INT64:
         ReadInteger(path, value, field, message);
         return;
+      case FieldDescriptor::CPPTYPE_DOUBLE:
+        ReadNumber(path, value, field, message);
+        return;
       case FieldDescriptor::CPPTYPE_ENUM:
         ReadEnum(path, value, field, message);
         return;
@@ -256,6 +259,14 @@ class Reader {
     } else {
       message.GetReflection()->SetInt64(&message, &field, *number);
     }
+  }
+
+  void ReadNumber(const std::string& path, const json::value& value, const FieldDescriptor& field, Message& message) {
+    if (!value.is_number()) {
+      Add(path, absl::StrCat("is ", KindOf(value), ", must be a number"), "write it in digits, such as 0.2");
+      return;
+    }
+    message.GetReflection()->SetDouble(&message, &field, value.to_number<double>());
   }
 
   void ReadEnum(const std::string& path, const json::value& value, const FieldDescriptor& field, Message& message) {

@@ -5,6 +5,7 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
@@ -37,6 +38,8 @@ void AppendIndented(const json::value& value, std::string& text, const std::stri
       separator = ",\n";
     }
     absl::StrAppend(&text, "\n", indent, "]");
+  } else if (value.is_double()) {
+    absl::StrAppend(&text, value.get_double());  // 0.2, where serialize writes 2E-1
   } else {
     text += json::serialize(value);
   }
@@ -90,6 +93,35 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"default_deadline", ToJson(limits.default_deadline)}};
 }
 
+json::object DescribePace(const Pace& pace) {
+  return {{"off", pace.off},
+          {"interval", ToJson(pace.interval)},
+          {"jitter", pace.jitter},
+          {"burst", pace.burst},
+          {"reply_interval", ToJson(pace.reply_interval)},
+          {"reply_window", ToJson(pace.reply_window)},
+          {"max_wait", ToJson(pace.max_wait)},
+          {"daily_limit", pace.daily_limit},
+          {"warm_up",
+           {{"days", pace.warm_up.days},
+            {"first_day_limit", pace.warm_up.first_day_limit},
+            {"last_day_limit", pace.warm_up.last_day_limit}}}};
+}
+
+json::object DescribePaces(const Paces& paces) {
+  json::object described = DescribePace(paces.general);
+  json::array sessions;
+  for (const auto& [session_id, pace] :
+       absl::btree_map<std::string, Pace>(paces.by_session.begin(), paces.by_session.end())) {
+    json::object session = DescribePace(pace);
+    session["session_id"] = ToJson(session_id);
+    if (pace.active_since.has_value()) session["active_since"] = ToJson(absl::FormatCivilTime(*pace.active_since));
+    sessions.push_back(std::move(session));
+  }
+  described["sessions"] = std::move(sessions);
+  return described;
+}
+
 }  // namespace
 
 std::string DescribeSettings(const Settings& settings) {
@@ -108,6 +140,7 @@ std::string DescribeSettings(const Settings& settings) {
                         {"dedupe_retention", ToJson(settings.store.dedupe_retention)}};
   described["accounts"] = std::move(accounts);
   described["limits"] = DescribeLimits(settings.limits);
+  described["pacing"] = DescribePaces(settings.paces);
   described["log"] = {{"level", ToJson(LogLevelName(settings.log_level))}};
 
   std::string text;

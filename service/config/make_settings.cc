@@ -11,6 +11,7 @@
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
 #include "service/config/make_accounts.h"
+#include "service/config/make_paces.h"
 
 namespace aulm::gateway {
 namespace {
@@ -34,6 +35,7 @@ class SettingsReader {
     settings_.accounts = MakeAccounts(config_, environment_, read_file_, problems_);
     ReadLimits();
     ReadLogLevel();
+    settings_.paces = MakePaces(config_.pacing(), problems_);
     settings_.warnings = DescribeUnknownVariables(environment_);
     return std::move(settings_);
   }

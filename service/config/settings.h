@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "service/base/log.h"
 #include "service/config/listen_address.h"
+#include "service/config/pace.h"
 #include "service/config/secret.h"
 
 namespace aulm::gateway {
@@ -87,6 +88,7 @@ struct Settings {
   StoreSettings store;
   std::vector<AccountSettings> accounts;  // at least one
   LimitSettings limits;
+  Paces paces;  // for live keys; test keys are not paced
   LogLevel log_level = LogLevel::kInfo;
   // Lines for the log at start: things that are no error and probably not meant, such as an unknown GATEWAY_ variable.
   std::vector<std::string> warnings;

@@ -43,17 +43,25 @@ void SendInProgress::Begin() {
   if (!client.ok()) return EndWith(WithOutcome(client.status(), Outcome::kNotSent));
   client_ = *client;
   environment_.retries.NoteSend();
-  if (send_.generated_id) return Ask();
+  if (send_.generated_id) return Pace();
   digest_ = ContentDigest(send_);
+  WatchDeadline();
   LookUp();
+}
+
+void SendInProgress::Enter(Step step) {
+  absl::MutexLock lock(&mutex_);
+  step_ = step;
 }
 
 void SendInProgress::LookUp() {
   if (IsOver()) return EndWith(GivenUpStatus());
   if (!leads_) {
+    Enter(Step::kFollowing);
     leads_ = environment_.in_flight.LeadOrFollow(id(), [self = shared_from_this()] { self->LookUp(); });
-    if (!leads_) return WatchDeadline();
+    if (!leads_) return;
   }
+  Enter(Step::kLookingUp);
   environment_.ledger.LookUp(send_, digest_, [self = shared_from_this()](absl::StatusOr<RequestLedger::Found> found) {
     self->OnFound(std::move(found));
   });
@@ -63,7 +71,7 @@ void SendInProgress::OnFound(absl::StatusOr<RequestLedger::Found> found) {
   if (!found.ok()) return EndWith(found.status());
   switch (found->state) {
     case RequestLedger::Found::State::kAbsent:
-      return Claim();
+      return Pace();
     case RequestLedger::Found::State::kUnderWay:
       return LookAgainLater();
     case RequestLedger::Found::State::kSent:
@@ -74,7 +82,7 @@ void SendInProgress::OnFound(absl::StatusOr<RequestLedger::Found> found) {
 }
 
 void SendInProgress::LookAgainLater() {
-  WatchDeadline();
+  Enter(Step::kFollowing);
   environment_.clock.CallAfter(kLookAgain, [self = shared_from_this()] { self->LookUp(); });
 }
 
@@ -83,18 +91,57 @@ void SendInProgress::WatchDeadline() {
   if (deadline_timer_ != 0 || answered_) return;
   const absl::Duration left = std::max(send_.answer_by - environment_.clock.Now(), absl::ZeroDuration());
   deadline_timer_ = environment_.clock.CallAfter(left, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->OnFollowerDeadline();
+    if (const auto self = weak.lock()) self->OnDeadline();
   });
 }
 
-void SendInProgress::OnFollowerDeadline() {
-  Answer(WithOutcome(GatewayError(GatewayReason::kRequestInFlight,
-                                  "another call with this request_id is still under way; call again with the same "
-                                  "request_id to hear of its outcome"),
-                     Outcome::kUnknown));
+void SendInProgress::OnDeadline() {
+  Step step;
+  Pacer::Ticket ticket;
+  {
+    absl::MutexLock lock(&mutex_);
+    step = step_;
+    ticket = ticket_;
+  }
+  if (step == Step::kAsking) return;
+  if (step == Step::kFollowing) {
+    return Answer(WithOutcome(GatewayError(GatewayReason::kRequestInFlight,
+                                           "another call with this request_id is still under way; call again with the "
+                                           "same request_id to hear of its outcome"),
+                              Outcome::kUnknown));
+  }
+  absl::Status late = WithOutcome(
+      GatewayError(GatewayReason::kCallDeadline, "the deadline came before the message was sent; try again"),
+      Outcome::kNotSent);
+  if (environment_.pacer.Leave(ticket)) return EndWith(std::move(late));
+  Answer(std::move(late));  // the step under way sees it and lets go of what it holds
+}
+
+void SendInProgress::Pace() {
+  if (IsOver()) return EndWith(GivenUpStatus());
+  const auto next = [self = shared_from_this()](const absl::Status& status) { self->OnPaced(status); };
+  if (!client_->live()) return next(absl::OkStatus());  // simulated sends burn no number
+  Enter(Step::kPacing);
+  WatchDeadline();
+  const Pacer::Ticket ticket =
+      environment_.pacer.Wait({client_->account(), send_.session_id, send_.to, send_.caller, send_.answer_by}, next);
+  bool over;
+  {
+    absl::MutexLock lock(&mutex_);
+    ticket_ = ticket;
+    over = given_up_ || answered_;
+  }
+  if (over && environment_.pacer.Leave(ticket)) EndWith(GivenUpStatus());
+}
+
+void SendInProgress::OnPaced(const absl::Status& status) {
+  if (!status.ok()) return EndWith(status);
+  if (send_.generated_id) return Ask();
+  Claim();
 }
 
 void SendInProgress::Claim() {
+  Enter(Step::kClaiming);
   environment_.ledger.Take(send_, digest_, client_->account(),
                            [self = shared_from_this()](absl::StatusOr<std::optional<RequestLedger::Claim>> claim) {
                              if (!claim.ok()) return self->EndWith(claim.status());
@@ -110,7 +157,7 @@ void SendInProgress::Ask() {
   {
     absl::MutexLock lock(&mutex_);
     over = given_up_ || answered_;
-    asking_ = !over;
+    if (!over) step_ = Step::kAsking;
     timer = std::exchange(deadline_timer_, 0);
   }
   if (timer != 0) environment_.clock.Cancel(timer);  // from here on aulm's client watches the deadline
@@ -143,7 +190,7 @@ bool SendInProgress::TryAgain(const absl::Status& failure) {
     absl::MutexLock lock(&mutex_);
     if (given_up_ || answered_) return false;
     call_ = 0;
-    asking_ = false;
+    step_ = Step::kPacing;  // nothing is written, and a caller who goes away is answered at once
   }
   const auto wait = environment_.retries.NextTry(failure, tries_, environment_.clock.Now(), send_.answer_by);
   if (!wait.has_value()) return false;
@@ -189,15 +236,21 @@ void SendInProgress::EndWith(absl::StatusOr<SendAnswer> answer) {
 
 void SendInProgress::Cancel() {
   AulmClient::CallId call;
-  bool asking;
+  Pacer::Ticket ticket;
+  Step step;
   {
     absl::MutexLock lock(&mutex_);
     given_up_ = true;
     call = call_;
-    asking = asking_;
+    ticket = ticket_;
+    step = step_;
   }
-  if (!asking) return Answer(GivenUpStatus());  // the step under way sees it and lets go of what it holds
-  if (call != 0) client_->Cancel(call);         // 0: Ask is just getting it, and looks afterwards
+  if (step == Step::kAsking) {
+    if (call != 0) client_->Cancel(call);  // 0: Ask is just getting it, and looks afterwards
+    return;
+  }
+  if (environment_.pacer.Leave(ticket)) return EndWith(GivenUpStatus());
+  Answer(GivenUpStatus());  // the step under way sees it and lets go of what it holds
 }
 
 bool SendInProgress::IsOver() const {

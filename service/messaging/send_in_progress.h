@@ -9,6 +9,7 @@
 #include "absl/synchronization/mutex.h"
 #include "service/aulm/aulm_client.h"
 #include "service/base/clock.h"
+#include "service/messaging/pacer.h"
 #include "service/messaging/sender.h"
 
 namespace aulm::gateway {
@@ -18,7 +19,7 @@ namespace aulm::gateway {
 // under the mutex. Answers its caller exactly once, and outlives it where the send was written: what became of it is
 // settled.
 //
-//   looking up → [following another call with the same id → looking up] → claiming → asking aulm → settling
+//   looking up → [following another call with the same id → looking up] → pacing → claiming → asking aulm → settling
 //
 // An id that was made here skips the looking up and the claiming: nobody can have used it before.
 class SendInProgress final : public PendingSend,
@@ -29,6 +30,7 @@ class SendInProgress final : public PendingSend,
   struct Environment {
     const AccountDirectory& accounts;
     const RequestLedger& ledger;
+    Pacer& pacer;
     RetryPolicy& retries;
     Clock& clock;
     InFlightSends& in_flight;
@@ -43,10 +45,20 @@ class SendInProgress final : public PendingSend,
   void OnDone(absl::StatusOr<SendResult> result) override;
 
  private:
+  enum class Step {
+    kLookingUp,
+    kFollowing,  // another call, here or on another replica, has the id
+    kPacing,
+    kClaiming,
+    kAsking,  // aulm has the send, or may have it any moment
+  };
+
   // The steps.
   void LookUp();
   void OnFound(absl::StatusOr<RequestLedger::Found> found);
   void LookAgainLater();
+  void Pace();
+  void OnPaced(const absl::Status& status);
   void Claim();
   void Ask();
   bool TryAgain(const absl::Status& failure);
@@ -56,12 +68,13 @@ class SendInProgress final : public PendingSend,
   // The caller has gone or been answered: nothing more is to be begun for it.
   bool IsOver() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status GivenUpStatus() const;
-  // The follower's own deadline: the other call is still under way.
-  void WatchDeadline();
-  void OnFollowerDeadline();
+  // Until aulm is asked, whose client watches it then.
+  void WatchDeadline() ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnDeadline() ABSL_LOCKS_EXCLUDED(mutex_);
   // Tells the caller, if nobody has yet.
   void Answer(absl::StatusOr<SendAnswer> answer) ABSL_LOCKS_EXCLUDED(mutex_);
   void LogSettledLate(const absl::StatusOr<SendResult>& result) const;
+  void Enter(Step step) ABSL_LOCKS_EXCLUDED(mutex_);
   // The request id among those of all callers.
   std::string id() const;
 
@@ -75,10 +88,11 @@ class SendInProgress final : public PendingSend,
   bool leads_ = false;
 
   mutable absl::Mutex mutex_;
+  Step step_ ABSL_GUARDED_BY(mutex_) = Step::kLookingUp;
+  Pacer::Ticket ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   Sender::Done done_ ABSL_GUARDED_BY(mutex_);
   AulmClient::CallId call_ ABSL_GUARDED_BY(mutex_) = 0;
   Clock::TimerId deadline_timer_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool asking_ ABSL_GUARDED_BY(mutex_) = false;  // aulm has the send, or may have it any moment
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -7,6 +7,7 @@
 #include "service/base/clock.h"
 #include "service/messaging/account_directory.h"
 #include "service/messaging/in_flight_sends.h"
+#include "service/messaging/pacer.h"
 #include "service/messaging/request_ledger.h"
 #include "service/messaging/retry_policy.h"
 #include "service/messaging/send.h"
@@ -35,14 +36,16 @@ class Sender {
   using Done = absl::AnyInvocable<void(absl::StatusOr<SendAnswer>) &&>;
 
   // All outlive the sender and every send.
-  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, RetryPolicy& retries, Clock& clock)
-      : accounts_(accounts), ledger_(ledger), retries_(retries), clock_(clock) {}
+  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, Pacer& pacer, RetryPolicy& retries,
+         Clock& clock)
+      : accounts_(accounts), ledger_(ledger), pacer_(pacer), retries_(retries), clock_(clock) {}
 
   std::shared_ptr<PendingSend> Prepare(Send send, Done done);
 
  private:
   const AccountDirectory& accounts_;
   const RequestLedger& ledger_;
+  Pacer& pacer_;
   RetryPolicy& retries_;
   Clock& clock_;
   InFlightSends in_flight_;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,8 @@ struct WebhookOptions {
   absl::Duration retry_after_overload = absl::Seconds(5);
   absl::Duration retry_after_drain = absl::Seconds(5);
   absl::Duration retry_after_wrong_signature = absl::Seconds(60);
+  // Sees each verified delivery on its way into the log, on the server's thread; must not block. May be empty.
+  std::function<void(const NewEvent&)> on_verified;
 };
 
 // Takes aulm's deliveries: finds the account by the path, verifies the raw body's signature, decodes, appends to the

@@ -275,6 +275,22 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "send_settle": "60s",
     "default_deadline": "30s"
   },
+  "pacing": {
+    "off": false,
+    "interval": "2s",
+    "jitter": 0.2,
+    "burst": 3,
+    "reply_interval": "0.25s",
+    "reply_window": "86400s",
+    "max_wait": "30s",
+    "daily_limit": 0,
+    "warm_up": {
+      "days": 14,
+      "first_day_limit": 20,
+      "last_day_limit": 1000
+    },
+    "sessions": []
+  },
   "log": {
     "level": "info"
   }
@@ -287,7 +303,9 @@ TEST_F(LoadSettingsTest, WhatItDescribesOfAFileCanBeLoadedAgain) {
     "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"},
                            "callers_optional": true}},
     "store": {"retention": "3600.5s", "max_bytes": 99999999999},
-    "accounts": [)" + account_ + R"(], "limits": {"streams": 7}, "log": {"level": "warn"}})"));
+    "accounts": [)" + account_ + R"(], "limits": {"streams": 7},
+    "pacing": {"jitter": 0.3, "sessions": [{"session_id": "11111111-2222-3333-4444-555555555555", "burst": 9,
+                                            "active_since": "2026-01-31"}]}, "log": {"level": "warn"}})"));
   EXPECT_EQ(DescribeSettings(Load(described)), described);
 }
 

@@ -21,6 +21,8 @@ namespace {
 
 constexpr char kSession[] = "11111111-1111-4111-8111-111111111111";
 
+constexpr char kPacedSession[] = "22222222-2222-4222-8222-222222222222";
+
 HttpResponse Accepted(const std::string& message_id = "m-1") {
   return {201,
           {{"x-request-id", "aulm-1"}},
@@ -66,7 +68,11 @@ class SenderTest : public testing::Test {
     accounts_->Add(*std::move(client), {});
     ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
     retries_.emplace(RetryPolicy::Options{}, random_);
-    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *retries_, clock_);
+    Paces paces;
+    paces.general.off = true;  // pacing has tests of its own, and one here that turns it on
+    paces.by_session[kPacedSession] = Pace{.jitter = 0, .burst = 1};
+    pacer_.emplace(paces, recent_, store_, clock_, random_);
+    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *pacer_, *retries_, clock_);
   }
 
   Answer Begin(Send send) {
@@ -100,6 +106,8 @@ class SenderTest : public testing::Test {
   AulmMetrics metrics_{registry_};
   std::optional<AccountDirectory> accounts_;
   std::optional<RequestLedger> ledger_;
+  RecentPeers recent_;
+  std::optional<Pacer> pacer_;
   std::optional<RetryPolicy> retries_;
   std::unique_ptr<Sender> sender_;
   std::shared_ptr<PendingSend> last_;
@@ -310,6 +318,61 @@ TEST_F(SenderTest, DoubtfulAnswersAreNeverTriedAgain) {
     EXPECT_EQ(OutcomeOf((*answer)->status()), Outcome::kUnknown);
   }
   EXPECT_EQ(transport_.requests().size(), 3u);
+}
+
+// Two sends of a session with one slot in two seconds: the first goes at once.
+class PacedSenderTest : public SenderTest {
+ protected:
+  Send Paced(const std::string& request_id) {
+    Send send = TextSendOf(request_id);
+    send.session_id = kPacedSession;
+    return send;
+  }
+};
+
+TEST_F(PacedSenderTest, SecondSendWaitsForItsSlot) {
+  Begin(Paced("one"));
+  ASSERT_EQ(transport_.requests().size(), 1u);
+
+  Begin(Paced("two"));
+  clock_.Advance(absl::Milliseconds(1999));
+  EXPECT_EQ(transport_.requests().size(), 1u);
+  clock_.Advance(absl::Milliseconds(1));
+
+  EXPECT_EQ(transport_.requests().size(), 2u);
+}
+
+TEST_F(PacedSenderTest, SlotBeyondTheDeadlineIsRefusedAtOnce) {
+  Begin(Paced("one"));
+  Send send = Paced("two");
+  send.answer_by = clock_.Now() + absl::Seconds(1);
+
+  const Answer answer = Begin(send);
+
+  ExpectError(answer, GatewayReason::kPaced, Outcome::kNotSent);
+  EXPECT_EQ(RetryDelayOf((*answer)->status()), absl::Seconds(2));
+}
+
+TEST_F(PacedSenderTest, CallerWhoLeavesTheQueueCostsNoSlot) {
+  Begin(Paced("one"));
+  const Answer two = Begin(Paced("two"));
+  last_->Cancel();
+  ExpectError(two, GatewayReason::kCallCancelled, Outcome::kNotSent);
+  Begin(Paced("three"));
+
+  clock_.Advance(absl::Seconds(2));
+
+  EXPECT_EQ(transport_.requests().size(), 2u);
+  EXPECT_EQ(pacer_->waiting(), 0u);
+}
+
+TEST_F(PacedSenderTest, FollowersOfOneIdTakeOneSlot) {
+  Begin(Paced("one"));
+  Begin(Paced("two"));
+  Begin(Paced("two"));
+  Begin(Paced("two"));
+
+  EXPECT_EQ(pacer_->waiting(), 1u);
 }
 
 TEST_F(SenderTest, RetriesStayWithinTheirBudget) {
