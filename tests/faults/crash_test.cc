@@ -1,5 +1,6 @@
 // Kills the gateway with SIGKILL under webhook load, again and again, and proves the first promise: every delivery that
-// was answered 2xx is in the log exactly once, and cursors taken before a crash go on after it without gap or duplicate.
+// was answered 2xx is in the log exactly once, and cursors taken before a crash go on after it without gap or
+// duplicate.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>

@@ -72,9 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"Good", [](auto&) {}, {}},
         TextCase{"SessionMissing", [](auto& r) { r.clear_session_id(); }, {"session_id"}},
         TextCase{"SessionNoUuid", [](auto& r) { r.set_session_id("main"); }, {"session_id"}},
-        TextCase{"SessionUpperCase",
-                 [](auto& r) { r.set_session_id("AAAAAAAA-1111-4111-8111-111111111111"); },
-                 {}},
+        TextCase{"SessionUpperCase", [](auto& r) { r.set_session_id("AAAAAAAA-1111-4111-8111-111111111111"); }, {}},
         TextCase{"ToMissing", [](auto& r) { r.clear_to(); }, {"to"}},
         TextCase{"ToWithoutPlus", [](auto& r) { r.set_to("966512345678"); }, {"to"}},
         TextCase{"ToWithSpaces", [](auto& r) { r.set_to("+966 512 345 678"); }, {"to"}},
@@ -91,17 +89,13 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"LabelsGood", [](auto& r) { (*r.mutable_labels())["order.id-1_a"] = "Größe 5"; }, {}},
         TextCase{"LabelKeyUpperCase", [](auto& r) { (*r.mutable_labels())["Order"] = "5"; }, {"labels"}},
         TextCase{"LabelKeyEmpty", [](auto& r) { (*r.mutable_labels())[""] = "5"; }, {"labels"}},
-        TextCase{"LabelValueTooLong",
-                 [](auto& r) { (*r.mutable_labels())["a"] = std::string(257, 'x'); },
-                 {"labels"}},
+        TextCase{"LabelValueTooLong", [](auto& r) { (*r.mutable_labels())["a"] = std::string(257, 'x'); }, {"labels"}},
         TextCase{"TooManyLabels",
                  [](auto& r) {
                    for (int i = 0; i < 17; ++i) (*r.mutable_labels())[absl::StrCat("k", i)] = "v";
                  },
                  {"labels"}},
-        TextCase{"EverythingAtOnce",
-                 [](auto& r) { r = v1::SendTextRequest(); },
-                 {"session_id", "to", "body"}}),
+        TextCase{"EverythingAtOnce", [](auto& r) { r = v1::SendTextRequest(); }, {"session_id", "to", "body"}}),
     [](const auto& test) { return test.param.name; });
 
 TEST(SendImageValidationTest, GoodRequestHasNoBadFields) { EXPECT_THAT(BadFields(GoodImage()), IsEmpty()); }
