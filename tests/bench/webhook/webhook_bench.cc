@@ -1,0 +1,126 @@
+// What a durable webhook costs, beside its floor in the same run on the same cores and the same disk:
+//   bare ingest   Beast, one HMAC, one JSON parse, SQLite with group commit, and nothing else
+//   aulm-gateway  the product: limits, strict framing, typed events, deduplication with its own retention, metrics
+// Deliveries come over 1, 64 and 256 kept-alive connections, one under way on each. CPU is the server process's own
+// (user + system). The two take turns, three times, and the median of each figure is shown.
+//
+// Usage: webhook_bench [deliveries per run, 60000 by default]. Its stores are folders below TMPDIR, else the working
+// directory's.
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "tests/bench/webhook/webhook_load.h"
+#include "tests/support/child_process.h"
+#include "tests/support/gateway_process.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr int kRounds = 3;
+
+struct Server {
+  const char* name;
+  std::string address;
+  pid_t pid;
+};
+
+struct Figures {
+  std::vector<double> per_second;
+  std::vector<double> cpu_us;
+  std::vector<double> median_ms;
+  std::vector<double> p99_ms;
+};
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+[[noreturn]] void Fail(absl::string_view what) {
+  std::fprintf(stderr, "webhook_bench: %s\n", std::string(what).c_str());
+  std::exit(1);
+}
+
+// User and system time of a process, in microseconds.
+double CpuMicroseconds(pid_t pid) {
+  std::ifstream stat(absl::StrCat("/proc/", pid, "/stat"));
+  const std::string text((std::istreambuf_iterator<char>(stat)), std::istreambuf_iterator<char>());
+  const std::vector<std::string> fields = absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
+  double user = 0;
+  double system = 0;
+  if (!absl::SimpleAtod(fields[11], &user) || !absl::SimpleAtod(fields[12], &system)) Fail("a server has gone");
+  return (user + system) * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+void Run(const Server& server, size_t connections, size_t count, Figures& figures) {
+  static int run = 0;
+  const std::vector<std::string> deliveries = MakeDeliveries(count, ++run, "whsec_test");
+  const double before = CpuMicroseconds(server.pid);
+  const WebhookLoad load = PostDeliveries(deliveries, server.address, connections);
+  const double used = CpuMicroseconds(server.pid) - before;
+  if (load.refused > 0) Fail(absl::StrCat(server.name, " refused ", load.refused, " deliveries"));
+  figures.per_second.push_back(load.per_second);
+  figures.cpu_us.push_back(used / static_cast<double>(count));
+  figures.median_ms.push_back(load.median_ms);
+  figures.p99_ms.push_back(load.p99_ms);
+}
+
+void PrintTable(const std::vector<Server>& servers, size_t most) {
+  std::printf("%-14s %12s %12s %10s %8s %16s %12s\n", "webhooks", "connections", "per second", "median ms", "p99 ms",
+              "CPU us/webhook", "CPU / bare");
+  for (const size_t connections : {1, 64, 256}) {
+    const size_t count = connections == 1 ? std::max<size_t>(most / 10, 100) : most;
+    std::vector<Figures> figures(servers.size());
+    for (int round = 0; round < kRounds; ++round) {
+      for (size_t i = 0; i < servers.size(); ++i) Run(servers[i], connections, count, figures[i]);
+    }
+    for (size_t i = 0; i < servers.size(); ++i) {
+      std::printf("%-14s %12zu %12.0f %10.2f %8.2f %16.1f %12.2f\n", servers[i].name, connections,
+                  Median(figures[i].per_second), Median(figures[i].median_ms), Median(figures[i].p99_ms),
+                  Median(figures[i].cpu_us), Median(figures[i].cpu_us) / Median(figures[0].cpu_us));
+    }
+  }
+}
+
+int Main(size_t most) {
+  const char* const parent = getenv("TMPDIR");
+  std::string folder = absl::StrCat(parent == nullptr ? "." : parent, "/webhook_bench_XXXXXX");
+  if (mkdtemp(folder.data()) == nullptr) Fail("no folder for the stores");
+  {
+    auto bare = ChildProcess::Start({BinaryPath("bare_ingest"), folder}, {});
+    if (!bare.ok()) Fail(bare.status().ToString());
+    const auto line = bare->ReadLine(absl::Seconds(10));
+    if (!line.ok()) Fail(line.status().ToString());
+    GatewayProcess::Options options;
+    options.folder = folder;
+    auto gateway = GatewayProcess::Start(options);
+    if (!gateway.ok()) Fail(gateway.status().ToString());
+    const std::vector<Server> servers = {{"bare ingest", line->substr(line->rfind(' ') + 1), bare->pid()},
+                                         {"aulm-gateway", gateway->webhook_address(), gateway->process().pid()}};
+    for (const Server& server : servers) {
+      Figures warm_up;
+      Run(server, 64, most / 10, warm_up);
+    }
+    PrintTable(servers, most);
+  }
+  std::filesystem::remove_all(folder);
+  return 0;
+}
+
+}  // namespace
+}  // namespace aulm::gateway
+
+int main(int argc, char** argv) {
+  return aulm::gateway::Main(argc > 1 ? static_cast<size_t>(std::max(std::atoi(argv[1]), 1000)) : 60'000);
+}
