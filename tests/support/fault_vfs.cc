@@ -21,7 +21,11 @@ struct FaultFile {
   }
 
   static int Write(sqlite3_file* file, const void* from, int bytes, sqlite3_int64 offset) {
-    if (const int code = Meet(file, FaultVfs::kWrite); code != SQLITE_OK) {
+    sqlite3_int64 size = 0;
+    Real(file)->pMethods->xFileSize(Real(file), &size);
+    int code = Meet(file, FaultVfs::kWrite);
+    if (code == SQLITE_OK && offset + bytes > size) code = Meet(file, FaultVfs::kGrow);
+    if (code != SQLITE_OK) {
       Real(file)->pMethods->xWrite(Real(file), from, bytes / 2, offset);
       return code;
     }

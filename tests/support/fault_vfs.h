@@ -23,7 +23,7 @@ class FaultVfs {
     kTruncate = 8,
     kOpen = 16,
     kSharedMemory = 32,  // growing the index of the write-ahead log
-    kAny = 63,
+    kGrow = 64,          // a write beyond the end of the file, which a full disk refuses, others going on
   };
 
   static constexpr int kForever = -1;

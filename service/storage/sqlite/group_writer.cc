@@ -182,6 +182,7 @@ void GroupWriter::Commit(Batch batch) {
   }
   if (failing_) LogLine(LogLevel::kInfo, "store_writes_resumed");
   failing_ = false;
+  disk_is_full_ = false;
   const size_t events = log_.position().head - before.head;
   metrics_.Committed(events, appended.size() - events, batch.rows.size(), Since(begun));
   metrics_.SetQueued(batch.queued);
@@ -252,7 +253,7 @@ void GroupWriter::KeepHouse() {
 void GroupWriter::Checkpoint() {
   const int pages = connection_.WalPages();
   if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // the log's file began anew
-  if (pages - checkpointed_pages_ < kCheckpointPages) return;
+  if (pages - checkpointed_pages_ < (disk_is_full_ ? 1 : kCheckpointPages)) return;
   const SteadyClock::time_point begun = SteadyClock::now();
   absl::StatusOr<bool> whole = connection_.Checkpoint();
   checkpointed_pages_ = pages;
@@ -267,7 +268,8 @@ void GroupWriter::NoteError(absl::string_view operation, const absl::Status& sta
     LogLine(LogLevel::kError, "store_write_failed").Field("operation", operation).Field("error", status.message());
   }
   failing_ = true;
-  if (status.code() != absl::StatusCode::kDataLoss) return;
+  if (absl::IsResourceExhausted(status)) disk_is_full_ = true;
+  if (!absl::IsDataLoss(status)) return;
   {
     absl::MutexLock lock(&mutex_);
     if (!fatal_.ok()) return;

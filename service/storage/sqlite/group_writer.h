@@ -120,7 +120,9 @@ class GroupWriter {
   StorageMetrics& metrics_;
   Listeners listeners_;
   std::atomic<bool> failing_{false};  // the last commit or step failed
-  int checkpointed_pages_ = 0;        // in the write-ahead log at the last checkpoint: of the writer's thread
+  // Of the writer's thread: then the write-ahead log is emptied at once, so that deletions find room in its file.
+  bool disk_is_full_ = false;
+  int checkpointed_pages_ = 0;  // in the write-ahead log at the last checkpoint: of the writer's thread
 
   absl::Mutex mutex_;
   absl::CondVar work_;

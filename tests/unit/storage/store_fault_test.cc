@@ -58,6 +58,28 @@ TEST_F(StoreFaultTest, StoreGoesOnByItselfWhenThereIsSpaceAgain) {
   EXPECT_TRUE(store_.full_check().ok());
 }
 
+TEST_F(StoreFaultTest, RoomWithinTheFilesIsUsedOnAFullDisk) {
+  options_.retention = absl::Hours(10);
+  Open();
+  std::vector<NewEvent> events;
+  for (int i = 0; i < 2000; ++i) {
+    events.push_back(EventOf(absl::StrCat("old-", i)));
+    events.back().raw_body = std::string(1000, 'r');
+  }
+  AppendAllNow(log(), std::move(events));
+  PassTime(absl::Hours(11));  // the database file has free pages now
+  Open();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(Append(absl::StrCat("before-", i)).ok());
+  disk_.Fail(FaultVfs::kGrow, SQLITE_FULL);
+
+  // The write-ahead log cannot grow: that refuses one append, and is the reason to begin its file anew.
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) refused += Append(absl::StrCat("after-", i)).ok() ? 0 : 1;
+
+  EXPECT_GE(refused, 1);
+  EXPECT_LE(refused, 100);
+}
+
 TEST_F(StoreFaultTest, FullDiskRefusesDurableStateAndKeepsRelaxedState) {
   Open();
   ASSERT_TRUE(WriteNow(state(), PutOf("a", "old")).ok());
