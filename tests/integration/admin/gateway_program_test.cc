@@ -1,0 +1,193 @@
+// The program as its operator meets it: command line, settings, what it refuses, what it shows of itself, and secrets
+// that change under it.
+#include <signal.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/child_process.h"
+#include "tests/support/gateway_process.h"
+#include "tests/support/raw_http_client.h"
+#include "tests/support/webhook_client.h"
+#include "tests/unit/admin/metrics_rules.h"
+
+namespace aulm::gateway {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr absl::Duration kLimit = absl::Seconds(30);
+constexpr char kSession[] = "11111111-2222-3333-4444-555555555555";
+
+// What a program that ends by itself said.
+struct Ended {
+  int status = -1;
+  std::string out;
+  std::string err;
+};
+
+class GatewayProgramTest : public testing::Test {
+ protected:
+  GatewayProgramTest() : folder_(testing::TempDir() + "/program.XXXXXX") {
+    if (mkdtemp(folder_.data()) == nullptr) abort();
+  }
+  ~GatewayProgramTest() override { std::filesystem::remove_all(folder_); }
+
+  std::string Write(const std::string& name, const std::string& content) const {
+    const std::string path = absl::StrCat(folder_, "/", name);
+    std::ofstream(path, std::ios::binary | std::ios::trunc) << content;
+    return path;
+  }
+  std::string ReadFile(const std::string& name) const {
+    std::ifstream file(absl::StrCat(folder_, "/", name), std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+
+  Ended Run(std::vector<std::string> arguments, const std::map<std::string, std::string>& environment) {
+    arguments.insert(arguments.begin(), BinaryPath("aulm-gateway"));
+    Ended ended;
+    auto child = ChildProcess::Start(arguments, environment, absl::StrCat(folder_, "/err"));
+    EXPECT_TRUE(child.ok()) << child.status();
+    if (!child.ok()) return ended;
+    for (auto line = child->ReadLine(kLimit); line.ok(); line = child->ReadLine(kLimit)) {
+      absl::StrAppend(&ended.out, *line, "\n");
+    }
+    const auto status = child->Wait(kLimit);
+    EXPECT_TRUE(status.ok()) << status.status();
+    ended.status = status.value_or(-1);
+    ended.err = ReadFile("err");
+    return ended;
+  }
+
+  GatewayProcess Start(const std::map<std::string, std::string>& environment) {
+    GatewayProcess::Options options;
+    options.folder = folder_;
+    options.api_key = "alm_sk_test_canary";
+    options.webhook_secret = "whsec_canary";
+    options.environment = environment;
+    auto gateway = GatewayProcess::Start(options);
+    if (!gateway.ok()) {
+      ADD_FAILURE() << gateway.status() << ReadFile("gateway.log");
+      abort();
+    }
+    return *std::move(gateway);
+  }
+
+  static RawReply Get(const std::string& address, const std::string& target) {
+    RawHttpClient client(address);
+    client.Send(absl::StrCat("GET ", target, " HTTP/1.1\r\nhost: test\r\n\r\n"));
+    return client.ReadReply();
+  }
+
+  static absl::StatusOr<int> Deliver(const GatewayProcess& gateway, const std::string& secret, const std::string& id) {
+    return WebhookClient(gateway.webhook_address(), secret)
+        .Post("inbound_message", id, InboundMessageBody(id, kSession, "+966512345678", "hello"));
+  }
+
+  std::string folder_;
+};
+
+TEST_F(GatewayProgramTest, RefusesBadSettingsWithALineEachAndStatus2) {
+  const Ended ended = Run({"--config", Write("c.json", R"({"limits": {"streams": 0}})")},
+                          {{"AULM_API_KEY", "canary"}, {"AULM_WEBHOOK_SECRET", "x"}});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_EQ(ended.out, "");
+  EXPECT_EQ(
+      ended.err,
+      "AULM_API_KEY: begins with neither alm_sk_live_ nor alm_sk_test_: copy the whole key from aulm's dashboard\n"
+      "limits.streams: 0 is not within 1 to 1000000: give a number in that range, or leave it out for 10000\n");
+}
+
+TEST_F(GatewayProgramTest, RefusesToStartWithNothing) {
+  const Ended ended = Run({}, {});
+  EXPECT_EQ(ended.status, 2);
+  EXPECT_THAT(ended.err, HasSubstr("AULM_API_KEY: no account has a key: "));
+}
+
+TEST_F(GatewayProgramTest, PrintsTheSettingsInForceWithoutSecrets) {
+  const Ended ended =
+      Run({"--print-config"}, {{"AULM_API_KEY", "alm_sk_live_canary"}, {"AULM_WEBHOOK_SECRET", "canary"}});
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_THAT(ended.out, HasSubstr("\"api_key\": \"(set)\""));
+  EXPECT_THAT(ended.out, HasSubstr("\"address\": \"127.0.0.1:50051\""));
+  EXPECT_THAT(ended.out, Not(HasSubstr("canary")));
+}
+
+TEST_F(GatewayProgramTest, PrintsItsVersionAndItsLibraries) {
+  const Ended ended = Run({"--version"}, {});
+  EXPECT_EQ(ended.status, 0);
+  EXPECT_THAT(ended.out, testing::StartsWith("aulm-gateway "));
+  for (const std::string library : {"gRPC", "protobuf", "abseil", "curl", "OpenSSL", "SQLite", "Boost", "spdlog"}) {
+    EXPECT_THAT(ended.out, HasSubstr(absl::StrCat("  ", library, " ")));
+  }
+}
+
+TEST_F(GatewayProgramTest, WarnsOfAVariableThatItDoesNotKnow) {
+  GatewayProcess gateway = Start({{"GATEWAY_GRPC_LISTN", "127.0.0.1:1"}});
+  gateway.process().Signal(SIGTERM);
+  EXPECT_EQ(gateway.process().Wait(kLimit).value_or(-1), 0);
+  EXPECT_THAT(
+      ReadFile("gateway.log"),
+      HasSubstr("GATEWAY_GRPC_LISTN: not a variable of the gateway, ignored: did you mean GATEWAY_GRPC_LISTEN?"));
+}
+
+TEST_F(GatewayProgramTest, IsReadyOnceItSaysWhereItListens) {
+  const GatewayProcess gateway = Start({});
+  EXPECT_EQ(Get(gateway.admin_address(), "/livez").status, 200);
+  const RawReply ready = Get(gateway.admin_address(), "/readyz?verbose");
+  EXPECT_EQ(ready.status, 200) << ready.body;
+  EXPECT_THAT(ready.body, HasSubstr("[+] store\n"));
+}
+
+TEST_F(GatewayProgramTest, ItsMetricsBreakNoRuleAndShowNothingSecret) {
+  const GatewayProcess gateway = Start({});
+  ASSERT_EQ(Deliver(gateway, "whsec_canary", "00000000-0000-4000-8000-000000000001").value_or(0), 200);
+  ASSERT_EQ(Deliver(gateway, "wrong", "00000000-0000-4000-8000-000000000002").value_or(0), 401);
+  const RawReply page = Get(gateway.admin_address(), "/metrics");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(FindBrokenMetricRules(page.body), IsEmpty());
+  for (const std::string hidden : {"canary", "66512345678", "hello"}) {
+    EXPECT_FALSE(absl::StrContains(page.body, hidden)) << hidden;
+    EXPECT_FALSE(absl::StrContains(ReadFile("gateway.log"), hidden)) << hidden;
+  }
+  EXPECT_FALSE(absl::StrContains(page.body, kSession));
+  for (const std::string family :
+       {"aulm_gateway_build_info", "aulm_webhooks_total", "aulm_store_errors_total", "grpc_server_started_total",
+        "grpc_server_handled_total", "process_resident_memory_bytes", "aulm_gateway_secret_files_broken"}) {
+    EXPECT_TRUE(absl::StrContains(page.body, absl::StrCat("\n# HELP ", family, " "))) << family;
+  }
+}
+
+TEST_F(GatewayProgramTest, TakesAChangedWebhookSecretWithin10Seconds) {
+  const std::string file = Write("secrets", "old-secret\n");
+  const GatewayProcess gateway = Start({{"AULM_WEBHOOK_SECRET", ""}, {"AULM_WEBHOOK_SECRET_FILE", file}});
+  ASSERT_EQ(Deliver(gateway, "old-secret", "00000000-0000-4000-8000-000000000001").value_or(0), 200);
+  ASSERT_EQ(Deliver(gateway, "new-secret", "00000000-0000-4000-8000-000000000002").value_or(0), 401);
+
+  // As Kubernetes does it: a new file takes the old one's place.
+  std::filesystem::rename(Write("secrets.tmp", "new-secret\n"), file);
+  const absl::Time limit = absl::Now() + absl::Seconds(10);
+  int status = 0;
+  while (status != 200 && absl::Now() < limit) {
+    status = Deliver(gateway, "new-secret", "00000000-0000-4000-8000-000000000002").value_or(0);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(status, 200);
+  EXPECT_EQ(Deliver(gateway, "old-secret", "00000000-0000-4000-8000-000000000003").value_or(0), 401);
+}
+
+}  // namespace
+}  // namespace aulm::gateway
