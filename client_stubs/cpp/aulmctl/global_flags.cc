@@ -11,6 +11,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "aulm/gateway/client/channel.h"
+#include "grpc/grpc.h"
 
 namespace aulm::gateway::ctl {
 namespace {
@@ -83,6 +84,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> GlobalFlags::OpenChannel() const 
       return std::string(absl::StripAsciiWhitespace(ReadWholeFile(path, kMostTokenBytes).value_or("")));
     };
   }
+  // gRPC 1.51 can take 10 s to shut down after a large request: its executor waits for a poller that nothing wakes. So
+  // it is kept up past the last channel, and main ends the process without it.
+  grpc_init();
   return client::OpenChannel(options);
 }
 

@@ -27,7 +27,7 @@ struct GlobalFlags {
   void AddTo(CLI::App& app);
 
   // A channel as the flags say; reads the files that they name. INVALID_ARGUMENT with a sentence for people when one
-  // cannot be read or the flags do not fit together.
+  // cannot be read or the flags do not fit together. gRPC has threads from here on, to the end of the process.
   absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel() const;
 
   // Gives a unary call its time limit. The parser has checked --timeout.

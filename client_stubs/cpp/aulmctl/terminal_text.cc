@@ -7,9 +7,9 @@
 namespace aulm::gateway::ctl {
 namespace {
 
-// U+0080…U+009F: some terminals obey them as they do escapes.
+// U+0080…U+009F, C2 80 to C2 9F: some terminals obey them as they do escapes.
 bool IsC1(absl::string_view text) {
-  return text.size() >= 2 && text[0] == '\xC2' && text[1] >= '\x80' && text[1] <= '\x9F';
+  return text.size() >= 2 && text[0] == '\xC2' && static_cast<uint8_t>(text[1]) <= 0x9F;
 }
 
 // U+2028, U+2029 (line breaks), U+202A…U+202E and U+2066…U+2069 (direction), as the third byte after E2 80 or E2 81.

@@ -106,7 +106,7 @@ bool EventFollower::LoadCursor() {
 void EventFollower::Connect() {
   v1::SubscribeEventsRequest request = options_.request;
   if (!position_.empty()) request.set_after_cursor(position_);
-  std::shared_ptr<FrameStream> stream = FrameStream::Start(*stub_, request);
+  std::shared_ptr<FrameStream> stream = std::make_shared<FrameStream>(*stub_, std::move(request));
   progressed_ = false;
   absl::MutexLock lock(&mu_);
   stream_ = std::move(stream);
@@ -218,12 +218,9 @@ void EventFollower::CloseStream() {
   std::shared_ptr<FrameStream> stream;
   {
     absl::MutexLock lock(&mu_);
-    stream = std::move(stream_);
-    stream_ = nullptr;
+    stream.swap(stream_);
   }
-  if (stream == nullptr) return;
-  stream->Cancel();
-  stream->AwaitEnd();
+  stream.reset();  // cancels it, outside of the lock
 }
 
 absl::Duration EventFollower::UntilSave() const {

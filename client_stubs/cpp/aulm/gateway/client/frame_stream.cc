@@ -12,21 +12,19 @@ constexpr size_t kMostWaitingFrames = 2;
 
 }  // namespace
 
-std::shared_ptr<FrameStream> FrameStream::Start(v1::EventService::StubInterface& stub,
-                                                const v1::SubscribeEventsRequest& request) {
-  std::shared_ptr<FrameStream> stream(new FrameStream());
-  stream->self_ = stream;
-  stream->request_ = request;
-  {
-    absl::MutexLock lock(&stream->mu_);
-    stream->reading_since_ = Clock::now();
-  }
-  stub.async()->SubscribeEvents(&stream->context_, &stream->request_, stream.get());
+FrameStream::FrameStream(v1::EventService::StubInterface& stub, v1::SubscribeEventsRequest request)
+    : request_(std::move(request)), reading_since_(Clock::now()) {
+  stub.async()->SubscribeEvents(&context_, &request_, this);
   // Take starts reads too, outside of any reaction: the hold keeps the call open for it while reading is paused.
-  stream->AddHold();
-  stream->StartRead(&stream->incoming_);
-  stream->StartCall();
-  return stream;
+  AddHold();
+  StartRead(&incoming_);
+  StartCall();
+}
+
+FrameStream::~FrameStream() {
+  Cancel();
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &FrameStream::Ended));
 }
 
 std::optional<v1::SubscribeEventsResponse> FrameStream::Take(absl::Duration patience) {
@@ -72,11 +70,6 @@ void FrameStream::Cancel() {
   if (release) RemoveHold();
 }
 
-void FrameStream::AwaitEnd() {
-  absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(this, &FrameStream::Ended));
-}
-
 void FrameStream::OnReadDone(bool ok) {
   Reading next;
   {
@@ -98,7 +91,7 @@ void FrameStream::OnReadDone(bool ok) {
 }
 
 void FrameStream::OnDone(const grpc::Status& status) {
-  const std::shared_ptr<FrameStream> self = std::move(self_);
+  // The destructor may wait for this, and goes on as soon as the lock is released: nothing may follow.
   absl::MutexLock lock(&mu_);
   end_ = status;
 }

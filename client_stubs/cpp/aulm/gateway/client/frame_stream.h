@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <deque>
-#include <memory>
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
@@ -17,15 +16,15 @@ namespace aulm::gateway::client {
 // One SubscribeEvents call whose frames one thread takes in turn, with a limit on how long it waits for each.
 // EventFollower makes one a connection. Reads a few frames ahead and then no more, so that a slow taker holds the
 // gateway back. On gRPC's callback API: its synchronous reads know no time limit.
-class FrameStream : public std::enable_shared_from_this<FrameStream>,
-                    private grpc::ClientReadReactor<v1::SubscribeEventsResponse> {
+class FrameStream : private grpc::ClientReadReactor<v1::SubscribeEventsResponse> {
  public:
-  // Starts the call; `stub` is not used after. The stream keeps itself alive until gRPC is done with it.
-  static std::shared_ptr<FrameStream> Start(v1::EventService::StubInterface& stub,
-                                            const v1::SubscribeEventsRequest& request);
-
+  // Starts the call; `stub` is not used after.
+  FrameStream(v1::EventService::StubInterface& stub, v1::SubscribeEventsRequest request);
   FrameStream(const FrameStream&) = delete;
   FrameStream& operator=(const FrameStream&) = delete;
+  // Cancels the call and waits for its end, which is then at once. Never on a thread of gRPC's: with the call may go
+  // the last use of its channel, and gRPC 1.51 joins those threads then.
+  ~FrameStream() override;
 
   // The next frame, as soon as there is one; nullopt after `patience`, or once the stream has ended and every frame
   // that came was taken. Blocks. One thread at a time.
@@ -40,22 +39,16 @@ class FrameStream : public std::enable_shared_from_this<FrameStream>,
   // Ends the call soon, with CANCELLED. Thread-safe, does not block, and may be called at any time and again.
   void Cancel();
 
-  // Blocks until the call has ended, which after Cancel is at once: no thread of gRPC's is in this object any more.
-  void AwaitEnd();
-
  private:
-  FrameStream() = default;
-
   void OnReadDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
   bool TakeableOrEnded() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
 
   grpc::ClientContext context_;
-  v1::SubscribeEventsRequest request_;
+  const v1::SubscribeEventsRequest request_;
   // gRPC writes it while a read is under way, OnReadDone moves it out.
   v1::SubscribeEventsResponse incoming_;
-  std::shared_ptr<FrameStream> self_;  // until OnDone
 
   mutable absl::Mutex mu_;
   std::deque<v1::SubscribeEventsResponse> frames_ ABSL_GUARDED_BY(mu_);
