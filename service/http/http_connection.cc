@@ -184,12 +184,12 @@ bool HttpConnection::Write(ServedReply reply, bool close) {
   ReplyForm form;
   form.close = close_after_writing_;
   form.http_1_0 = reader_.is_http_1_0();
-  form.without_body = reader_.request().method == "HEAD";
   form.date = worker_->Date();
   if (head_.capacity() > kMostHeadKept) head_ = std::string();
   head_.clear();
   AppendReplyHead(reply, form, head_);
-  body_ = form.without_body ? std::string() : std::move(reply.body);
+  // The answer to HEAD is the header alone, with the length that the body would have.
+  body_ = reader_.request().method == "HEAD" ? std::string() : std::move(reply.body);
   Enter(Phase::kWriting, HttpWorker::Room::kBusy, worker_->limits().write_time);
   return StartWrite({boost::asio::buffer(head_), boost::asio::buffer(body_)});
 }

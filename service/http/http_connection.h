@@ -33,6 +33,9 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   // Ends the connection when what it is doing has taken longer than its limit.
   void CheckTime(std::chrono::steady_clock::time_point now);
 
+  // Bytes held of a body that is not complete.
+  int64_t incomplete_bytes() const { return counted_bytes_; }
+
   // Gives way to another connection.
   void Displace();
 

@@ -123,9 +123,14 @@ void HttpWorker::Leave(Place place, Room room) {
 void HttpWorker::CountIncompleteBytes(int64_t change) {
   incomplete_bytes_ += change;
   if (change <= 0) return;
-  while (incomplete_bytes_ > static_cast<int64_t>(limits_.incomplete_body_bytes) && !List(Room::kIncomplete).empty()) {
-    const std::shared_ptr<HttpConnection> oldest = List(Room::kIncomplete).front();
-    oldest->Displace();
+  const auto& incomplete = List(Room::kIncomplete);
+  while (incomplete_bytes_ > static_cast<int64_t>(limits_.incomplete_body_bytes)) {
+    // Only those that hold bytes: sending away the others would free nothing.
+    const auto oldest = std::find_if(incomplete.begin(), incomplete.end(),
+                                     [](const auto& connection) { return connection->incomplete_bytes() > 0; });
+    if (oldest == incomplete.end()) return;
+    const std::shared_ptr<HttpConnection> displaced = *oldest;
+    displaced->Displace();
   }
 }
 

@@ -72,7 +72,8 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
   void Move(Place place, Room from, Room to);
   void Leave(Place place, Room room);
 
-  // The bytes of incomplete bodies change by so much; over the limit, the oldest incomplete requests give way.
+  // The bytes of incomplete bodies change by so much; over the limit, the oldest of the requests that
+  // hold some give way.
   void CountIncompleteBytes(int64_t change);
 
   // The Date field's value now.

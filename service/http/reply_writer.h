@@ -10,10 +10,9 @@ namespace aulm::gateway {
 
 // How an answer goes out on its connection.
 struct ReplyForm {
-  bool close = false;         // the connection ends with it
-  bool http_1_0 = false;      // the peer keeps a connection open only when told to
-  bool without_body = false;  // the answer to HEAD: the header alone, with the body's length
-  absl::string_view date;     // of the Date field
+  bool close = false;      // the connection ends with it
+  bool http_1_0 = false;   // the peer keeps a connection open only when told to
+  absl::string_view date;  // of the Date field
 };
 
 // Appends the status line and header of `reply` to `out`, up to and with the empty line.

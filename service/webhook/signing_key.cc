@@ -9,18 +9,15 @@
 namespace aulm::gateway {
 namespace {
 
-EVP_MAC* Hmac() {
-  static EVP_MAC* const hmac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  return hmac;
-}
-
 const unsigned char* Bytes(absl::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 }  // namespace
 
 std::unique_ptr<SigningKey> SigningKey::Create(absl::string_view secret) {
-  if (secret.empty() || Hmac() == nullptr) return nullptr;
-  Context context(EVP_MAC_CTX_new(Hmac()));
+  if (secret.empty()) return nullptr;
+  const std::unique_ptr<EVP_MAC, decltype(&EVP_MAC_free)> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr), EVP_MAC_free);
+  if (hmac == nullptr) return nullptr;
+  Context context(EVP_MAC_CTX_new(hmac.get()));  // holds on to the algorithm
   char digest[] = "SHA256";
   const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                                OSSL_PARAM_construct_end()};

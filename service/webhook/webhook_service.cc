@@ -84,7 +84,8 @@ std::optional<WebhookOutcome> WebhookService::Refuse(const Account& account, con
 }
 
 void WebhookService::Handle(ServedRequest& request, Reply reply) {
-  const Account* const account = FindAccount(request.path);  // Admit saw to it that there is one
+  const Account* const account = FindAccount(request.path);
+  assert(account != nullptr);  // Admit saw to it
   if (const std::optional<WebhookOutcome> refused = Refuse(*account, request); refused.has_value()) {
     account->metrics->Count(*refused);
     LogRefusal(account->settings.name, *refused, request);

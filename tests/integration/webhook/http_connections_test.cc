@@ -96,12 +96,17 @@ TEST(HttpConnectionsTest, IncompleteBodiesOverTheirMemoryMakeTheOldestGiveWay) {
   options.limits.incomplete_body_bytes = 300'000;
   const auto server = StartServer(service, std::move(options));
   const std::string part = "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n" + std::string(199'999, 'x');
+  RawHttpClient innocent(server->address());
+  innocent.Send(kIncomplete);
+  service.AwaitConnections(1);
   RawHttpClient first(server->address());
   RawHttpClient second(server->address());
   first.Send(part);
   second.Send(part);
   service.AwaitRefusal(HttpRefusal::kDisplaced);
-  service.AwaitConnections(1);
+  service.AwaitConnections(2);
+  innocent.Send(" a\r\n\r\n");
+  EXPECT_EQ(innocent.ReadReply().status, 200) << "it holds none of the memory";
   RawHttpClient third(server->address());
   MakeIdle(third);
 }
