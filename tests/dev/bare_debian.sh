@@ -7,7 +7,8 @@
 #   bare_debian.sh run        the first of these alone
 #   bare_debian.sh ARGS...    ./dev ARGS, such as: test -L unit
 #
-# BARE_DEBIAN_BASE=FOLDER keeps the untouched minimal root there, for the next time.
+# BARE_DEBIAN_BASE=FOLDER keeps the untouched minimal root there, for the next time. BARE_DEBIAN_CCACHE=FOLDER lends it a
+# compiler cache: then it proves that everything builds, not how long that takes.
 set -euo pipefail
 
 readonly MIRROR=${BARE_DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -82,6 +83,10 @@ enter_root() {
   mount -t proc proc "$root/proc"
   mount --rbind /dev "$root/dev"
   mount -t tmpfs tmpfs "$root/tmp"
+  if [[ -n ${BARE_DEBIAN_CCACHE:-} ]]; then
+    mkdir -p "$root/root/.cache/ccache"
+    mount --bind "$BARE_DEBIAN_CCACHE" "$root/root/.cache/ccache"
+  fi
   local -a environment=(HOME=/root LANG=C.UTF-8 CI=true PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin)
   for name in http_proxy https_proxy no_proxy; do
     [[ -z ${!name:-} ]] || environment+=("$name=${!name}")
