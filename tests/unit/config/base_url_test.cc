@@ -30,7 +30,9 @@ TEST(BaseUrlTest, GivesSchemeAndHostWithoutTheSlashAtTheEnd) {
 TEST(BaseUrlTest, RefusesPlainHttpToOtherMachines) {
   for (const std::string text : {"http://api.aulm.io", "http://10.0.0.1:80", "http://[::2]:80", "http://0.0.0.0:80",
                                  "http://localhost.example.com", "http://127.0.0.1.example.com"}) {
-    EXPECT_THAT(ParseBaseUrl(text).status().message(), testing::StartsWith("would send the key in the clear")) << text;
+    EXPECT_THAT(std::string(ParseBaseUrl(text).status().message()),
+                testing::StartsWith("would send the key in the clear"))
+        << text;
   }
 }
 
