@@ -40,6 +40,7 @@ first_steps() {
   pid=$!
   exec 3< /tmp/run
   while read -r line <&3 && echo "$line" && [[ $line != *"Ctrl-C stops it"* ]]; do :; done
+  [[ $line == *"Ctrl-C stops it"* ]] || { say "./dev run ended before the gateway was ready" && return 1; }
   cat <&3 &
 
   sent=$(build/release/bin/aulmctl --json send text --session $session --to +966512345678 "Hello")
