@@ -126,7 +126,7 @@ TEST(SendValidationTest, MessageSaysTheLimitAndNeverTheValue) {
   CheckSendText(request, bad);
 
   const absl::Status status = bad.ToStatus(/*is_send=*/true);
-  EXPECT_THAT(status.message(), testing::HasSubstr("body must have 1 to 4096 characters, has 5000"));
+  EXPECT_THAT(status.message(), testing::HasSubstr("body: must have 1 to 4096 characters, has 5000"));
   EXPECT_THAT(status.message(), testing::Not(testing::HasSubstr("xxxx")));
   EXPECT_EQ(OutcomeOf(status), Outcome::kNotSent);
 }
