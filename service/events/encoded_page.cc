@@ -77,7 +77,10 @@ struct Sizes {
 
 std::shared_ptr<const EncodedPage> EncodedPage::EncodeAll(uint64_t epoch, uint64_t after, const EventPage& page) {
   std::shared_ptr<EncodedPage> encoded(new EncodedPage(epoch, after, page, nullptr));
-  encoded->KeepAttributes(page);
+  std::vector<EventAttributes> attributes;
+  attributes.reserve(page.events.size());
+  for (const LoggedEvent& event : page.events) attributes.push_back(event.attributes);
+  encoded->KeepAttributes(attributes);
   return encoded;
 }
 
@@ -136,10 +139,38 @@ EncodedPage::EncodedPage(uint64_t epoch, uint64_t after, const EventPage& page, 
   }
 }
 
-void EncodedPage::KeepAttributes(const EventPage& page) {
+std::shared_ptr<const EncodedPage> EncodedPage::Merge(const std::vector<std::shared_ptr<const EncodedPage>>& pages) {
+  std::shared_ptr<EncodedPage> merged(new EncodedPage(pages.front()->after(), 0));
+  merged->through_ = pages.back()->through();
+  size_t events = 0, bytes = 0;
+  for (const auto& page : pages) {
+    events += page->events_.size();
+    bytes += page->bytes_.size();
+  }
+  merged->events_.reserve(events);
+  merged->bytes_ = grpc::Slice(bytes);
+  std::vector<EventAttributes> attributes;
+  attributes.reserve(events);
+  auto* const begin = const_cast<uint8_t*>(merged->bytes_.begin());  // nobody else has seen the slice yet
+  uint32_t at = 0;
+  for (const auto& page : pages) {
+    std::memcpy(begin + at, page->bytes_.begin(), page->bytes_.size());
+    for (EncodedEvent event : page->events_) {
+      event.begin += at;
+      event.event_begin += at;
+      event.end += at;
+      merged->events_.push_back(event);
+    }
+    at += static_cast<uint32_t>(page->bytes_.size());
+    attributes.insert(attributes.end(), page->attributes_.begin(), page->attributes_.end());
+  }
+  merged->KeepAttributes(attributes);
+  return merged;
+}
+
+void EncodedPage::KeepAttributes(absl::Span<const EventAttributes> attributes) {
   size_t total = 0;
-  for (const LoggedEvent& event : page.events) {
-    const EventAttributes& from = event.attributes;
+  for (const EventAttributes& from : attributes) {
     total += from.account.size() + from.session_id.size() + from.peer.size() + from.message_id.size();
   }
   attribute_text_.reserve(total);  // never grows below: the views stay
@@ -148,16 +179,15 @@ void EncodedPage::KeepAttributes(const EventPage& page) {
     attribute_text_.append(text.data(), text.size());
     return absl::string_view(attribute_text_.data() + at, text.size());
   };
-  attributes_.reserve(page.events.size());
-  for (const LoggedEvent& event : page.events) {
-    EventAttributes attributes = event.attributes;
+  attributes_.reserve(attributes.size());
+  for (EventAttributes kept : attributes) {
     // Most deployments have one account.
-    const bool same_account = !attributes_.empty() && attributes_.back().account == attributes.account;
-    attributes.account = same_account ? attributes_.back().account : keep(attributes.account);
-    attributes.session_id = keep(attributes.session_id);
-    attributes.peer = keep(attributes.peer);
-    attributes.message_id = keep(attributes.message_id);
-    attributes_.push_back(attributes);
+    const bool same_account = !attributes_.empty() && attributes_.back().account == kept.account;
+    kept.account = same_account ? attributes_.back().account : keep(kept.account);
+    kept.session_id = keep(kept.session_id);
+    kept.peer = keep(kept.peer);
+    kept.message_id = keep(kept.message_id);
+    attributes_.push_back(kept);
   }
 }
 

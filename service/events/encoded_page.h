@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "grpcpp/support/slice.h"
 #include "service/events/event_filter.h"
 #include "service/events/log_position.h"
@@ -40,13 +41,16 @@ class EncodedPage {
   // A page that says: the log has nothing after `after`, up to and with `through`.
   static std::shared_ptr<const EncodedPage> Nothing(uint64_t after, uint64_t through);
 
+  // One page of several neighbours (at least one, in order, all made by EncodeAll): what came live came in small pages.
+  static std::shared_ptr<const EncodedPage> Merge(const std::vector<std::shared_ptr<const EncodedPage>>& pages);
+
   // The page covers the log's sequences after `after`, up to and with through().sequence.
   uint64_t after() const { return after_; }
   const Position& through() const { return through_; }
 
   const std::vector<EncodedEvent>& events() const { return events_; }
 
-  // Of events()[index]; only on pages made by EncodeAll. Views into the page.
+  // Of events()[index]; only on pages made by EncodeAll or Merge. Views into the page.
   const EventAttributes& attributes(size_t index) const { return attributes_[index]; }
 
   const grpc::Slice& bytes() const { return bytes_; }
@@ -61,7 +65,7 @@ class EncodedPage {
   EncodedPage(uint64_t after, uint64_t through) : after_(after), through_{through, 0} {}
   EncodedPage(uint64_t epoch, uint64_t after, const EventPage& page, const EventSelection* selection);
 
-  void KeepAttributes(const EventPage& page);
+  void KeepAttributes(absl::Span<const EventAttributes> attributes);
 
   uint64_t after_;
   Position through_;

@@ -56,10 +56,10 @@ void EventHub::Stop() {
 }
 
 EventHub::View EventHub::Look(uint64_t after) const {
-  absl::MutexLock lock(&mutex_);
-  if (after >= ring_.head().sequence) return {View::Where::kAtHead, {}, ring_.head()};
-  if (after < ring_.start()) return {View::Where::kBehind, {}, ring_.head()};
-  return {View::Where::kInside, ring_.PagesAfter(after), ring_.head()};
+  absl::ReaderMutexLock lock(&mutex_);
+  if (after >= ring_.head().sequence) return {View::Where::kAtHead, nullptr, ring_.head()};
+  if (after < ring_.start()) return {View::Where::kBehind, nullptr, ring_.head()};
+  return {View::Where::kInside, ring_.PageAfter(after), ring_.head()};
 }
 
 bool EventHub::WaitAtHead(uint64_t after, std::shared_ptr<HeadWaiter> waiter) {
@@ -139,13 +139,27 @@ bool EventHub::Follow() {
 
 void EventHub::Publish(const EventPage& page, uint64_t after, const LogInfo& before) {
   std::shared_ptr<const EncodedPage> encoded;
-  if (!page.events.empty()) encoded = EncodedPage::EncodeAll(before.epoch, after, page);
+  std::vector<std::shared_ptr<const EncodedPage>> merged;
+  if (!page.events.empty()) {
+    encoded = EncodedPage::EncodeAll(before.epoch, after, page);
+    {
+      absl::MutexLock lock(&mutex_);
+      merged = ring_.ToMergeWith(*encoded);
+    }
+    // Copied outside the lock: nobody else changes the ring.
+    const size_t replaced = merged.size();
+    if (replaced > 0) {
+      merged.push_back(std::move(encoded));
+      encoded = EncodedPage::Merge(merged);
+      merged.resize(replaced);
+    }
+  }
   std::vector<std::shared_ptr<HeadWaiter>> wake;
   size_t ring_bytes, ring_events;
   {
     absl::MutexLock lock(&mutex_);
     if (encoded != nullptr) {
-      ring_.Append(std::move(encoded));
+      ring_.Append(std::move(encoded), merged.size());
     } else {
       ring_.Skip(before.head);
     }

@@ -61,12 +61,12 @@ class EventHub {
   struct View {
     enum class Where {
       kBehind,  // nothing: read the log
-      kInside,  // the pages
+      kInside,  // the page; nullptr when there is nothing up to `head`
       kAtHead,  // nothing: wait
     };
     Where where = Where::kBehind;
-    EventRing::Pages pages;  // inside: none when there is nothing up to `head`
-    Position head;           // of the ring
+    std::shared_ptr<const EncodedPage> page;
+    Position head;  // of the ring
   };
   View Look(uint64_t after) const ABSL_LOCKS_EXCLUDED(mutex_);
 

@@ -1,16 +1,41 @@
 #include "service/events/event_ring.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace aulm::gateway {
 namespace {
 
-constexpr size_t kMaxPages = 32;  // a live event may be a page of its own
+// What a page grows to by merging: a few frames.
+constexpr size_t kMergedBytes = 128 << 10;
+constexpr size_t kMergedEvents = 1024;
 
 }  // namespace
 
-void EventRing::Append(std::shared_ptr<const EncodedPage> page) {
+std::vector<std::shared_ptr<const EncodedPage>> EventRing::ToMergeWith(const EncodedPage& next) const {
+  size_t bytes = next.bytes().size(), events = next.events().size();
+  const size_t most_bytes = std::min(kMergedBytes, max_bytes_ / 8);  // pages also leave the ring as a whole
+  auto first = pages_.end();
+  while (first != pages_.begin()) {
+    const EncodedPage& before = **std::prev(first);
+    if (before.bytes().size() > 2 * bytes) break;
+    bytes += before.bytes().size();
+    events += before.events().size();
+    if (bytes > most_bytes || events > kMergedEvents) break;
+    --first;
+  }
+  return {first, pages_.end()};
+}
+
+void EventRing::DropNewest() {
+  bytes_ -= pages_.back()->memory_bytes();
+  events_ -= pages_.back()->events().size();
+  pages_.pop_back();
+}
+
+void EventRing::Append(std::shared_ptr<const EncodedPage> page, size_t replaced) {
+  for (; replaced > 0; --replaced) DropNewest();
   head_ = page->through();
   bytes_ += page->memory_bytes();
   events_ += page->events().size();
@@ -41,12 +66,9 @@ EventRing::Deque::const_iterator EventRing::FirstThrough(uint64_t sequence) cons
                           [](const auto& page, uint64_t wanted) { return page->through().sequence < wanted; });
 }
 
-EventRing::Pages EventRing::PagesAfter(uint64_t after) const {
-  Pages pages;
-  for (auto page = FirstThrough(after + 1); page != pages_.end() && pages.size() < kMaxPages; ++page) {
-    pages.push_back(*page);
-  }
-  return pages;
+std::shared_ptr<const EncodedPage> EventRing::PageAfter(uint64_t after) const {
+  const auto page = FirstThrough(after + 1);
+  return page == pages_.end() ? nullptr : *page;
 }
 
 const EncodedEvent* EventRing::Find(uint64_t sequence) const {

@@ -152,57 +152,61 @@ std::optional<absl::StatusOr<Frame>> EventStream::TakeFrame(absl::Time now) {
 }
 
 std::optional<Frame> EventStream::TakeBatch() {
+  if (yielding_) return std::nullopt;
   BatchFrame batch(spec_.max_batch_events, kMaxBatchBytes);
-  size_t scanned = 0;
-  while (true) {
-    if (page_ != nullptr && !TakeFromPage(batch)) break;
-    if (waiting_at_head_ || reading_ || yielding_) break;
-    const EventHub::View view = context_.hub.Look(position_.sequence);
-    if (view.where == EventHub::View::Where::kAtHead) {
-      if (batch.events() > 0) break;
-      waiting_at_head_ = context_.hub.WaitAtHead(position_.sequence, shared_from_this());
-      continue;
-    }
-    if (view.where == EventHub::View::Where::kBehind || spec_.include_raw_body) {
-      BeginRead();
-      break;
-    }
-    if (!TakeFromRing(view, batch, scanned)) break;
-    if (scanned >= context_.options.scan_budget) {
-      if (batch.events() > 0) break;
+  size_t scan = context_.options.scan_budget;
+  while (page_ != nullptr || NextPage(batch.events() == 0)) {
+    if (!TakeFromPage(batch, scan)) break;
+    if (scan > 0) continue;
+    if (batch.events() == 0) {
       yielding_ = true;
       context_.hub.Post([self = shared_from_this()] { self->Resume(); });
     }
+    break;
   }
   if (batch.events() == 0) return std::nullopt;
   return batch.Finish(CursorAt(position_));
 }
 
-bool EventStream::TakeFromPage(BatchFrame& batch) {
-  const std::vector<EncodedEvent>& events = page_->events();
-  for (; page_index_ < events.size(); ++page_index_) {
-    if (!batch.Add(page_, page_index_)) return false;
-    position_ = {events[page_index_].sequence, events[page_index_].fingerprint};
+bool EventStream::NextPage(bool frame_is_empty) {
+  while (!waiting_at_head_ && !reading_) {
+    EventHub::View view = context_.hub.Look(position_.sequence);
+    if (view.where == EventHub::View::Where::kAtHead) {
+      if (!frame_is_empty) return false;
+      waiting_at_head_ = context_.hub.WaitAtHead(position_.sequence, shared_from_this());
+    } else if (view.where == EventHub::View::Where::kBehind || spec_.include_raw_body) {
+      BeginRead();
+    } else if (view.page == nullptr) {
+      position_ = view.head;
+    } else {
+      page_ = std::move(view.page);
+      page_index_ = page_->FirstAfter(position_.sequence);
+      page_is_selected_ = spec_.selection.selects_all();
+      return true;
+    }
   }
-  if (page_->through().sequence > position_.sequence) position_ = page_->through();
-  page_.reset();
-  return true;
+  return false;
 }
 
-bool EventStream::TakeFromRing(const EventHub::View& view, BatchFrame& batch, size_t& scanned) {
-  if (view.pages.empty()) position_ = view.head;
-  const bool all = spec_.selection.selects_all();
-  for (const std::shared_ptr<const EncodedPage>& page : view.pages) {
-    const std::vector<EncodedEvent>& events = page->events();
-    for (size_t i = page->FirstAfter(position_.sequence); i < events.size(); ++i) {
-      if (all || spec_.selection.Selects(page->attributes(i))) {
-        if (!batch.Add(page, i)) return false;
-      }
-      position_ = {events[i].sequence, events[i].fingerprint};
-      ++scanned;
-    }
-    if (scanned >= context_.options.scan_budget) return true;
+bool EventStream::TakeFromPage(BatchFrame& batch, size_t& scan) {
+  const std::vector<EncodedEvent>& events = page_->events();
+  const auto move_to = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    position_ = {events[page_index_].sequence, events[page_index_].fingerprint};
+    ++page_index_;
+  };
+  if (page_is_selected_ && page_index_ < events.size()) {
+    const size_t taken = batch.AddRun(page_, page_index_, events.size());
+    if (taken == 0) return false;
+    page_index_ += taken - 1;
+    move_to();
   }
+  for (; !page_is_selected_ && page_index_ < events.size() && scan > 0; --scan) {
+    if (spec_.selection.Selects(page_->attributes(page_index_)) && !batch.Add(page_, page_index_)) return false;
+    move_to();
+  }
+  if (page_index_ < events.size()) return scan == 0;
+  if (page_->through().sequence > position_.sequence) position_ = page_->through();
+  page_.reset();
   return true;
 }
 
@@ -245,6 +249,7 @@ void EventStream::TakeIn(absl::StatusOr<std::shared_ptr<const EncodedPage>> page
   if (page.ok()) {
     reading_ = false;
     page_ = *std::move(page);
+    page_is_selected_ = true;
     page_index_ = 0;
   } else if (HasReason(page.status(), GatewayReason::kCursorExpired)) {
     reading_ = false;

@@ -105,10 +105,12 @@ class EventStream final : public HeadWaiter, public std::enable_shared_from_this
   Frame TakeHeartbeat() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Frame TakeDrain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Both false when the batch is full.
-  bool TakeFromPage(BatchFrame& batch) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool TakeFromRing(const EventHub::View& view, BatchFrame& batch, size_t& scanned)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes page_ the one that follows the position. False when there is none now; then, unless the frame has events
+  // already, something is under way that calls Advance.
+  bool NextPage(bool frame_is_empty) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Takes what is selected of page_ into the batch, up to `scan` events looked at, and moves the position along. False
+  // when the batch is full.
+  bool TakeFromPage(BatchFrame& batch, size_t& scan) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // A read of the log: begun, run on a worker thread, taken in.
   void BeginRead() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -140,8 +142,10 @@ class EventStream final : public HeadWaiter, public std::enable_shared_from_this
 
   // Everything up to here was delivered or filtered out.
   Position position_ ABSL_GUARDED_BY(mutex_);
-  // Events read for this stream alone, and the first of them that was not taken yet.
+  // The page being taken, the hub's or one read for this stream alone (then all of it is selected), and its first event
+  // that was not looked at yet.
   std::shared_ptr<const EncodedPage> page_ ABSL_GUARDED_BY(mutex_);
+  bool page_is_selected_ ABSL_GUARDED_BY(mutex_) = false;
   size_t page_index_ ABSL_GUARDED_BY(mutex_) = 0;
   // What is under way and will call Advance: at most one of the three.
   bool waiting_at_head_ ABSL_GUARDED_BY(mutex_) = false;

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "aulm/gateway/v1/event_service.pb.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "service/events/cursor.h"
@@ -33,7 +33,10 @@ class BatchFrame {
   BatchFrame(size_t max_events, size_t max_bytes) : max_events_(max_events), max_bytes_(max_bytes) {}
 
   // Adds page->events()[index]; false when the frame is full without it.
-  bool Add(const std::shared_ptr<const EncodedPage>& page, size_t index);
+  bool Add(const std::shared_ptr<const EncodedPage>& page, size_t index) { return AddRun(page, index, index + 1) > 0; }
+
+  // Adds page->events() from `first` to before `last`, as many as there is room for: how many that were.
+  size_t AddRun(const std::shared_ptr<const EncodedPage>& page, size_t first, size_t last);
 
   size_t events() const { return events_; }
 
@@ -48,7 +51,7 @@ class BatchFrame {
 
   const size_t max_events_;
   const size_t max_bytes_;
-  std::vector<Run> runs_;
+  absl::InlinedVector<Run, 4> runs_;
   size_t events_ = 0;
   size_t bytes_ = 0;
 };

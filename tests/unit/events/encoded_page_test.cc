@@ -2,6 +2,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "google/protobuf/util/time_util.h"
 #include "gtest/gtest.h"
@@ -147,6 +149,32 @@ TEST(EncodedPageTest, AttributesOutliveThePageThatWasRead) {
   EXPECT_EQ(attributes.type, v1::EVENT_TYPE_MESSAGE_STATUS);
   EXPECT_EQ(attributes.status, v1::MESSAGE_STATUS_DELIVERED);
   EXPECT_TRUE(attributes.test);
+}
+
+TEST(EncodedPageTest, MergedPagesAreThePageOfAllTheirEvents) {
+  FakeEventLog log;
+  AppendInbound(log, 1, 7);
+  std::vector<std::shared_ptr<const EncodedPage>> parts;
+  for (const auto& [after, count] : {std::pair<uint64_t, size_t>{0, 3}, {3, 1}, {4, 3}}) {
+    ReadLimits limits;
+    limits.max_events = count;
+    parts.push_back(EncodedPage::EncodeAll(7, after, *log.Read(after, limits)));
+  }
+  const auto merged = EncodedPage::Merge(parts);
+  parts.clear();
+  const auto whole = EncodedPage::EncodeAll(7, 0, ReadAll(log));
+  EXPECT_EQ(Bytes(*merged, 0, merged->bytes().size()), Bytes(*whole, 0, whole->bytes().size()));
+  EXPECT_EQ(merged->after(), 0u);
+  EXPECT_EQ(merged->through().sequence, 7u);
+  EXPECT_EQ(merged->through().fingerprint, whole->through().fingerprint);
+  ASSERT_EQ(merged->events().size(), 7u);
+  for (size_t i = 0; i < 7; ++i) {
+    EXPECT_EQ(merged->events()[i].sequence, whole->events()[i].sequence);
+    EXPECT_EQ(merged->events()[i].begin, whole->events()[i].begin);
+    EXPECT_EQ(merged->events()[i].event_begin, whole->events()[i].event_begin);
+    EXPECT_EQ(merged->events()[i].end, whole->events()[i].end);
+    EXPECT_EQ(merged->attributes(i).peer, whole->attributes(i).peer);
+  }
 }
 
 TEST(EncodedPageTest, FirstAfterFindsThePlaceInSequencesWithGaps) {

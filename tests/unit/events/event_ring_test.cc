@@ -1,6 +1,9 @@
 #include "service/events/event_ring.h"
 
+#include <algorithm>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/support/fake_event_log.h"
@@ -20,6 +23,16 @@ class EventRingTest : public testing::Test {
     return EncodedPage::EncodeAll(7, after, *log_.Read(after, limits));
   }
 
+  // Every page with events after `after`.
+  static std::vector<std::shared_ptr<const EncodedPage>> PagesAfter(const EventRing& ring, uint64_t after) {
+    std::vector<std::shared_ptr<const EncodedPage>> pages;
+    while (auto page = ring.PageAfter(after)) {
+      after = page->through().sequence;
+      pages.push_back(std::move(page));
+    }
+    return pages;
+  }
+
   FakeEventLog log_;
 };
 
@@ -30,7 +43,7 @@ TEST_F(EventRingTest, HoldsWhatWasAppended) {
   EXPECT_EQ(ring.start(), 0u);
   EXPECT_EQ(ring.head().sequence, 20u);
   EXPECT_EQ(ring.events(), 20u);
-  const EventRing::Pages all = ring.PagesAfter(0);
+  const auto all = PagesAfter(ring, 0);
   ASSERT_EQ(all.size(), 2u);
   EXPECT_EQ(all[1]->through().sequence, 20u);
 }
@@ -39,9 +52,48 @@ TEST_F(EventRingTest, GivesThePageThatHoldsTheNextEvent) {
   EventRing ring(1 << 20);
   ring.Append(Page(0));
   ring.Append(Page(10));
-  EXPECT_EQ(ring.PagesAfter(9).size(), 2u);
-  ASSERT_EQ(ring.PagesAfter(10).size(), 1u);
-  EXPECT_EQ(ring.PagesAfter(10)[0]->after(), 10u);
+  EXPECT_EQ(PagesAfter(ring, 9).size(), 2u);
+  ASSERT_EQ(PagesAfter(ring, 10).size(), 1u);
+  EXPECT_EQ(PagesAfter(ring, 10)[0]->after(), 10u);
+}
+
+TEST_F(EventRingTest, SmallPagesAreMergedLikeTheCarriesOfACounter) {
+  EventRing ring(1 << 20);
+  size_t most_pages = 0;
+  for (uint64_t after = 0; after < 100; ++after) {
+    ReadLimits one;
+    one.max_events = 1;
+    auto pages = ring.ToMergeWith(*EncodedPage::EncodeAll(7, after, *log_.Read(after, one)));
+    const size_t replaced = pages.size();
+    pages.push_back(EncodedPage::EncodeAll(7, after, *log_.Read(after, one)));
+    ring.Append(EncodedPage::Merge(pages), replaced);
+    most_pages = std::max(most_pages, PagesAfter(ring, 0).size());
+  }
+  EXPECT_LE(most_pages, 8u);
+  EXPECT_EQ(ring.events(), 100u);
+  EXPECT_EQ(ring.head().sequence, 100u);
+  uint64_t expected = 1;
+  for (const auto& page : PagesAfter(ring, 0)) {
+    for (const EncodedEvent& event : page->events()) EXPECT_EQ(event.sequence, expected++);
+  }
+}
+
+TEST_F(EventRingTest, FullPagesAreNotCopiedAgain) {
+  EventRing ring(64 << 20);
+  FakeEventLog large;
+  NewEvent event = InboundEvent(1);
+  for (int number = 1; number <= 10; ++number) {
+    event.delivery_id = absl::StrCat("d", number);
+    event.event = std::string(100 << 10, 'x');
+    AppendNow(large, event);
+  }
+  for (uint64_t after = 0; after < 10; ++after) {
+    ReadLimits one;
+    one.max_events = 1;
+    const auto page = EncodedPage::EncodeAll(7, after, *large.Read(after, one));
+    EXPECT_TRUE(ring.ToMergeWith(*page).empty());
+    ring.Append(page);
+  }
 }
 
 TEST_F(EventRingTest, DropsTheOldestPagesBeyondItsBytes) {
@@ -78,7 +130,7 @@ TEST_F(EventRingTest, SkipMovesTheHeadOverWhatIsNotThere) {
   ring.Skip(15);
   EXPECT_EQ(ring.head().sequence, 15u);
   EXPECT_EQ(ring.head().fingerprint, 0u);
-  EXPECT_TRUE(ring.PagesAfter(10).empty());
+  EXPECT_TRUE(PagesAfter(ring, 10).empty());
   EXPECT_EQ(ring.Find(15), nullptr);
 }
 
@@ -90,7 +142,7 @@ TEST_F(EventRingTest, RestartForgetsEverything) {
   EXPECT_EQ(ring.events(), 0u);
   EXPECT_EQ(ring.bytes(), 0u);
   ring.Append(Page(50));
-  EXPECT_EQ(ring.PagesAfter(50).size(), 1u);
+  EXPECT_EQ(PagesAfter(ring, 50).size(), 1u);
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(FrameTest, ARunIsThePagesOwnBytes) {
   const Frame frame = batch.Finish(kResume);
   std::vector<grpc::Slice> slices;
   ASSERT_TRUE(frame.bytes.Dump(&slices).ok());
-  ASSERT_EQ(slices.size(), 3u);  // head, run, resume cursor
+  ASSERT_EQ(slices.size(), 2u);  // the frame's head with its resume cursor, and the run
   EXPECT_EQ(slices[1].begin(), page->bytes().begin());
   EXPECT_EQ(slices[1].size(), page->bytes().size());
 }
@@ -106,6 +106,23 @@ TEST(FrameTest, IsFullAtTheMostBytesButHoldsOneEventAlways) {
   BatchFrame tiny(256, 1);
   EXPECT_TRUE(tiny.Add(page, 0));
   EXPECT_FALSE(tiny.Add(page, 1));
+}
+
+TEST(FrameTest, ARunIsTakenAsFarAsThereIsRoom) {
+  const auto page = PageOf(1, 9);  // events of one size
+  const size_t size = page->events()[0].end;
+  BatchFrame by_events(4, 1 << 20);
+  EXPECT_EQ(by_events.AddRun(page, 0, 3), 3u);
+  EXPECT_EQ(by_events.AddRun(page, 3, 9), 1u);
+  EXPECT_EQ(by_events.AddRun(page, 4, 9), 0u);
+  EXPECT_THAT(IdsOf(by_events.Finish(kResume)), ElementsAreArray(DeliveryIds(1, 4)));
+  BatchFrame by_bytes(256, 3 * size + size / 2);
+  EXPECT_EQ(by_bytes.AddRun(page, 2, 9), 3u);
+  EXPECT_EQ(by_bytes.AddRun(page, 5, 9), 0u);
+  EXPECT_THAT(IdsOf(by_bytes.Finish(kResume)), ElementsAreArray(DeliveryIds(3, 5)));
+  BatchFrame tiny(256, 1);
+  EXPECT_EQ(tiny.AddRun(page, 2, 9), 1u);
+  EXPECT_EQ(tiny.AddRun(page, 3, 9), 0u);
 }
 
 TEST(FrameTest, OtherFramesDecodeToTheirMessage) {
