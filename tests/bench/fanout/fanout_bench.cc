@@ -4,7 +4,8 @@
 // then live events to many streams, idle streams, and replay from the disk. The clients run in this process and count
 // frames without decoding them; CPU and memory are the server process's own.
 //
-// Usage: fanout_bench [quick]. Needs fanout_server in the folder of the built programs.
+// Usage: fanout_bench [quick] [fan-out] [live] [idle] [replay]; without a part, all. Needs fanout_server in the folder
+// of the built programs.
 #include <time.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -211,11 +213,13 @@ void Replay(int scale) {
 }  // namespace aulm::gateway
 
 int main(int argc, char** argv) {
-  const int scale = argc > 1 && std::string(argv[1]) == "quick" ? 10 : 1;
-  aulm::gateway::FanOut(scale);
-  if (argc > 2) return 0;
-  aulm::gateway::Live(scale);
-  aulm::gateway::Idle(scale);
-  aulm::gateway::Replay(scale);
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+  std::set<std::string> words(argv + 1, argv + argc);
+  const int scale = words.erase("quick") > 0 ? 10 : 1;
+  const auto wanted = [&words](const char* part) { return words.empty() || words.count(part) > 0; };
+  if (wanted("fan-out")) aulm::gateway::FanOut(scale);
+  if (wanted("live")) aulm::gateway::Live(scale);
+  if (wanted("idle")) aulm::gateway::Idle(scale);
+  if (wanted("replay")) aulm::gateway::Replay(scale);
   return 0;
 }
