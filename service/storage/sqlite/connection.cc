@@ -41,6 +41,10 @@ absl::Status CreatePrivately(const std::string& file) {
   return absl::OkStatus();
 }
 
+// Without its own accounting of memory SQLite takes no process-wide lock on every allocation. It must be asked before
+// it is first used; where it was used already, it goes on accounting.
+void SpareMemoryAccounting() { [[maybe_unused]] static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
 int OnCommit(void* wal_pages, sqlite3*, const char*, int pages) {
   *static_cast<int*>(wal_pages) = pages;
   return SQLITE_OK;
@@ -52,6 +56,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& file, Use use) {
   if (use == Use::kWriter) {
     if (absl::Status created = CreatePrivately(file); !created.ok()) return created;
   }
+  SpareMemoryAccounting();
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {

@@ -34,7 +34,7 @@ absl::Status Closed() { return absl::UnavailableError("store: closing"); }
 
 }  // namespace
 
-GroupWriter::GroupWriter(Connection& connection, LogTable& log, DeliveryTable& deliveries, StateTable& state,
+GroupWriter::GroupWriter(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state,
                          Housekeeping::Rules rules, Limits limits, Clock& clock, StorageMetrics& metrics)
     : connection_(connection),
       log_(log),
@@ -164,7 +164,7 @@ void GroupWriter::Run() {
       continue;
     }
     if (!batch.empty()) Commit(std::move(batch));
-    if (keep_house) KeepHouse();
+    if (keep_house || deliveries_.MergeIsDue()) KeepHouse();
     Checkpoint();
   }
 }
@@ -176,10 +176,12 @@ void GroupWriter::Commit(Batch batch) {
   if (absl::Status status = Write(batch, appended); !status.ok()) {
     connection_.RollBack();
     log_.Restore(before);
+    deliveries_.RolledBack();
     NoteError("commit", status);
     Refuse(std::move(batch), SeamStatus(status));
     return;
   }
+  deliveries_.Committed();
   if (failing_) LogLine(LogLevel::kInfo, "store_writes_resumed");
   failing_ = false;
   disk_is_full_ = false;
@@ -204,17 +206,16 @@ absl::Status GroupWriter::Write(const Batch& batch, std::vector<Appended>& appen
 
 absl::Status GroupWriter::WriteAppend(const PendingAppend& append, int64_t now_ms, Appended& appended) {
   if (!append.delivery_key.empty()) {
-    absl::StatusOr<bool> is_new = deliveries_.Insert(append.delivery_key, log_.position().head + 1, now_ms);
-    if (!is_new.ok()) return is_new.status();
-    if (!*is_new) {
-      absl::StatusOr<uint64_t> first = deliveries_.Find(append.delivery_key);
-      if (!first.ok()) return first.status();
+    absl::StatusOr<uint64_t> first = deliveries_.Find(append.delivery_key);
+    if (!first.ok()) return first.status();
+    if (*first != 0) {
       appended = Appended{*first < log_.position().earliest ? 0 : *first, /*duplicate=*/true};
       return absl::OkStatus();
     }
   }
   absl::StatusOr<uint64_t> sequence = log_.Append(append.record, append.raw_body, now_ms);
   if (!sequence.ok()) return sequence.status();
+  if (!append.delivery_key.empty()) deliveries_.Add(append.delivery_key, *sequence, log_.position().ingested_ms);
   appended = Appended{*sequence, /*duplicate=*/false};
   return absl::OkStatus();
 }

@@ -18,7 +18,7 @@
 #include "service/base/clock.h"
 #include "service/storage/event_log.h"
 #include "service/storage/sqlite/connection.h"
-#include "service/storage/sqlite/delivery_table.h"
+#include "service/storage/sqlite/delivery_index.h"
 #include "service/storage/sqlite/housekeeping.h"
 #include "service/storage/sqlite/log_table.h"
 #include "service/storage/sqlite/state_table.h"
@@ -58,7 +58,7 @@ class GroupWriter {
   };
 
   // The tables and the connection behind them belong to the writer's thread from Start to Stop.
-  GroupWriter(Connection& connection, LogTable& log, DeliveryTable& deliveries, StateTable& state,
+  GroupWriter(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state,
               Housekeeping::Rules rules, Limits limits, Clock& clock, StorageMetrics& metrics);
   ~GroupWriter();
 
@@ -112,7 +112,7 @@ class GroupWriter {
 
   Connection& connection_;
   LogTable& log_;
-  DeliveryTable& deliveries_;
+  DeliveryIndex& deliveries_;
   StateTable& state_;
   Housekeeping housekeeping_;
   const Limits limits_;

@@ -9,7 +9,7 @@ constexpr absl::Duration kBetweenStateSweeps = absl::Minutes(1);
 
 }  // namespace
 
-Housekeeping::Housekeeping(Connection& connection, LogTable& log, DeliveryTable& deliveries, StateTable& state,
+Housekeeping::Housekeeping(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state,
                            Rules rules)
     : connection_(connection), log_(log), deliveries_(deliveries), state_(state), rules_(rules) {}
 
@@ -24,17 +24,26 @@ absl::StatusOr<Housekeeping::Next> Housekeeping::Step(absl::Time now) {
   if (!next.ok()) {
     connection_.RollBack();
     log_.Restore(before);
+    deliveries_.RolledBack();
+    return next;
   }
+  deliveries_.Committed();
   return next;
 }
 
 absl::StatusOr<Housekeeping::Next> Housekeeping::Work(absl::Time now) {
   const int64_t before_ms = absl::ToUnixMillis(now - rules_.retention);
-  absl::StatusOr<bool> deleted = log_.DeleteOldest(before_ms, rules_.max_bytes);
-  if (!deleted.ok()) return deleted.status();
-  if (*deleted) return Next::kAtOnce;
+  absl::StatusOr<LogTable::Deletion> deletion =
+      log_.DeleteOldest(before_ms, rules_.max_bytes, deliveries_.FirstUnmerged());
+  if (!deletion.ok()) return deletion.status();
+  Next next = *deletion == LogTable::Deletion::kSome ? Next::kAtOnce : Next::kLater;
+  if (deliveries_.MergeIsDue() || *deletion == LogTable::Deletion::kBlocked) {
+    absl::StatusOr<bool> merged = deliveries_.MergeStep(log_.position().head);
+    if (!merged.ok()) return merged.status();
+    if (*merged) next = Next::kAtOnce;
+  }
+  if (next == Next::kAtOnce) return next;
 
-  Next next = Next::kLater;
   if (now >= next_delivery_sweep_) {
     absl::StatusOr<bool> at_end = deliveries_.Sweep(absl::ToUnixMillis(now - rules_.dedupe_retention));
     if (!at_end.ok()) return at_end.status();

@@ -5,13 +5,14 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "service/storage/sqlite/connection.h"
-#include "service/storage/sqlite/delivery_table.h"
+#include "service/storage/sqlite/delivery_index.h"
 #include "service/storage/sqlite/log_table.h"
 #include "service/storage/sqlite/state_table.h"
 
 namespace aulm::gateway {
 
-// What leaves a store by itself: events by age and size, deliveries and state by age. It works in steps of a few
+// What happens in a store by itself: events leave by age and size, deliveries and state by age, and the keys of
+// deliveries are merged into their table. It works in steps of a few
 // milliseconds, each a transaction of its own, which the writer runs between commits. Only the writer's thread uses it.
 class Housekeeping {
  public:
@@ -24,7 +25,7 @@ class Housekeeping {
   // When the next step should come.
   enum class Next { kAtOnce, kSoon, kLater };
 
-  Housekeeping(Connection& connection, LogTable& log, DeliveryTable& deliveries, StateTable& state, Rules rules);
+  Housekeeping(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state, Rules rules);
 
   // Errors: those of SqliteStatus; then nothing was deleted.
   absl::StatusOr<Next> Step(absl::Time now);
@@ -34,7 +35,7 @@ class Housekeeping {
 
   Connection& connection_;
   LogTable& log_;
-  DeliveryTable& deliveries_;
+  DeliveryIndex& deliveries_;
   StateTable& state_;
   const Rules rules_;
   absl::Time next_delivery_sweep_ = absl::InfinitePast();

@@ -95,39 +95,39 @@ absl::StatusOr<uint64_t> LogTable::Append(absl::string_view record, absl::string
   return position_.head;
 }
 
-absl::StatusOr<bool> LogTable::DeleteOldest(int64_t before_ms, uint64_t max_bytes) {
-  // The first event that stays within this step, and where it begins.
-  uint64_t next_earliest = position_.head + 1;
-  int64_t next_begin = position_.end_offset;
-  {
-    ResetAtEnd reset(oldest_);
-    oldest_.Bind(1, kMostRowsDeleted + 1);
-    for (int64_t rows = 0;; ++rows) {
-      absl::StatusOr<bool> row = oldest_.Step();
-      if (!row.ok()) return row.status();
-      if (!*row) break;
-      const int64_t begin = oldest_.Integer(2);
-      const bool too_old = oldest_.Integer(1) < before_ms;
-      const bool too_much = max_bytes != 0 && static_cast<uint64_t>(position_.end_offset - begin) > max_bytes;
-      const bool step_is_full =
-          rows > 0 && (rows >= kMostRowsDeleted || begin - position_.begin_offset > kMostBytesDeleted);
-      if ((too_old || too_much) && !step_is_full) continue;
-      next_earliest = static_cast<uint64_t>(oldest_.Integer(0));
-      next_begin = begin;
-      break;
-    }
+absl::StatusOr<LogTable::Cut> LogTable::FindCut(int64_t before_ms, uint64_t max_bytes, uint64_t blocked) {
+  ResetAtEnd reset(oldest_);
+  oldest_.Bind(1, kMostRowsDeleted + 1);
+  for (int64_t rows = 0;; ++rows) {
+    absl::StatusOr<bool> row = oldest_.Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return Cut{position_.head + 1, position_.end_offset, /*is_blocked=*/false};
+    const uint64_t sequence = static_cast<uint64_t>(oldest_.Integer(0));
+    const int64_t begin = oldest_.Integer(2);
+    const bool too_old = oldest_.Integer(1) < before_ms;
+    const bool too_much = max_bytes != 0 && static_cast<uint64_t>(position_.end_offset - begin) > max_bytes;
+    const bool step_is_full =
+        rows > 0 && (rows >= kMostRowsDeleted || begin - position_.begin_offset > kMostBytesDeleted);
+    const bool is_blocked = (too_old || too_much) && sequence >= blocked;
+    if ((too_old || too_much) && !step_is_full && !is_blocked) continue;
+    return Cut{sequence, begin, is_blocked};
   }
-  if (next_earliest == position_.earliest) return false;
-  const int64_t last = static_cast<int64_t>(next_earliest) - 1;
+}
+
+absl::StatusOr<LogTable::Deletion> LogTable::DeleteOldest(int64_t before_ms, uint64_t max_bytes, uint64_t blocked) {
+  absl::StatusOr<Cut> cut = FindCut(before_ms, max_bytes, blocked);
+  if (!cut.ok()) return cut.status();
+  if (cut->earliest == position_.earliest) return cut->is_blocked ? Deletion::kBlocked : Deletion::kNothing;
+  const int64_t last = static_cast<int64_t>(cut->earliest) - 1;
   absl::Status status = delete_events_.Bind(1, last).Run();
   status.Update(delete_raw_bodies_.Bind(1, last).Run());
   // The newest event may be among the deleted: its sequence and time must outlive it.
   status.Update(SetMeta("head", static_cast<int64_t>(position_.head)));
   status.Update(SetMeta("ingested_ms", position_.ingested_ms));
   if (!status.ok()) return status;
-  position_.earliest = next_earliest;
-  position_.begin_offset = next_begin;
-  return true;
+  position_.earliest = cut->earliest;
+  position_.begin_offset = cut->begin;
+  return Deletion::kSome;
 }
 
 absl::StatusOr<absl::Time> LogTable::OldestTime() {

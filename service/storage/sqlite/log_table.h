@@ -42,8 +42,9 @@ class LogTable {
   absl::StatusOr<uint64_t> Append(absl::string_view record, absl::string_view raw_body, int64_t now_ms);
 
   // Deletes the oldest events that were ingested before `before_ms`, or stand in the way of keeping at most
-  // `max_bytes` (0: any number): a bounded number in one call. False when there was nothing to delete.
-  absl::StatusOr<bool> DeleteOldest(int64_t before_ms, uint64_t max_bytes);
+  // `max_bytes` (0: any number): a bounded number in one call, and none from sequence `blocked` on.
+  enum class Deletion { kNothing, kSome, kBlocked };
+  absl::StatusOr<Deletion> DeleteOldest(int64_t before_ms, uint64_t max_bytes, uint64_t blocked);
 
   // When the oldest event kept was ingested; the infinite past when there is none.
   absl::StatusOr<absl::Time> OldestTime();
@@ -51,6 +52,14 @@ class LogTable {
  private:
   explicit LogTable(Connection& connection) : connection_(&connection) {}
 
+  // Where a deletion ends: the first event that stays.
+  struct Cut {
+    uint64_t earliest;
+    int64_t begin;    // among all bytes ever stored
+    bool is_blocked;  // it would go too, were it not in the way of something
+  };
+
+  absl::StatusOr<Cut> FindCut(int64_t before_ms, uint64_t max_bytes, uint64_t blocked);
   absl::Status Prepare();
   absl::Status LoadPosition(uint64_t fresh_epoch);
   absl::Status SetMeta(absl::string_view name, int64_t value);

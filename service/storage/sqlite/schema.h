@@ -17,10 +17,11 @@ struct Migration {
 };
 
 // Every step that this program knows, in order from version 1. The tables:
-//   meta        name → integer: epoch, head and ingested_ms (of the newest event ever stored), starts
+//   meta        name → integer: epoch, head and ingested_ms (of the newest event ever stored, as of the last deletion),
+//               merged (the deliveries of every event up to it are in their table)
 //   events      sequence → when, where it begins among all bytes ever stored, record (event_record.h)
 //   raw_bodies  sequence → the delivery's body; apart, so that a scan without bodies does not read over them
-//   deliveries  dedupe key (delivery_key.h) → sequence, when
+//   deliveries  dedupe key (delivery_key.h) → sequence, when; the newest are in their events alone (delivery_index.h)
 //   state       bucket/key → expiry, revision, value; the small columns first, so that a sweep reads no long values
 absl::Span<const Migration> SchemaHistory();
 

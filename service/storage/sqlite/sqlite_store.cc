@@ -62,9 +62,9 @@ absl::Status SqliteStore::OpenTables(uint64_t fresh_epoch) {
   absl::StatusOr<LogTable> log = LogTable::Open(connection_, fresh_epoch);
   if (!log.ok()) return log.status();
   log_table_ = std::make_unique<LogTable>(*std::move(log));
-  absl::StatusOr<DeliveryTable> deliveries = DeliveryTable::Open(connection_);
+  absl::StatusOr<std::unique_ptr<DeliveryIndex>> deliveries = DeliveryIndex::Open(connection_);
   if (!deliveries.ok()) return deliveries.status();
-  delivery_table_ = std::make_unique<DeliveryTable>(*std::move(deliveries));
+  delivery_index_ = *std::move(deliveries);
   absl::StatusOr<StateTable> state = StateTable::Open(connection_);
   if (!state.ok()) return state.status();
   state_table_ = std::make_unique<StateTable>(*std::move(state));
@@ -75,7 +75,7 @@ absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint6
   absl::StatusOr<std::unique_ptr<StateReader>> state_reader = StateReader::Open(file_);
   if (!state_reader.ok()) return state_reader.status();
   writer_ = std::make_unique<GroupWriter>(
-      connection_, *log_table_, *delivery_table_, *state_table_,
+      connection_, *log_table_, *delivery_index_, *state_table_,
       Housekeeping::Rules{options.retention, options.max_bytes, options.dedupe_retention},
       GroupWriter::Limits{options.max_queued_appends, options.max_queued_bytes}, clock, metrics_);
   tasks_ = std::make_unique<TaskThread>();

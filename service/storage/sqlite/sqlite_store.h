@@ -12,7 +12,7 @@
 #include "service/base/random.h"
 #include "service/storage/no_peers.h"
 #include "service/storage/sqlite/connection.h"
-#include "service/storage/sqlite/delivery_table.h"
+#include "service/storage/sqlite/delivery_index.h"
 #include "service/storage/sqlite/group_writer.h"
 #include "service/storage/sqlite/log_table.h"
 #include "service/storage/sqlite/sqlite_event_log.h"
@@ -60,7 +60,7 @@ class SqliteStore {
   StorageMetrics metrics_;
   Connection connection_;
   std::unique_ptr<LogTable> log_table_;
-  std::unique_ptr<DeliveryTable> delivery_table_;
+  std::unique_ptr<DeliveryIndex> delivery_index_;
   std::unique_ptr<StateTable> state_table_;
   std::unique_ptr<GroupWriter> writer_;
   std::unique_ptr<TaskThread> tasks_;

@@ -32,7 +32,7 @@ class StateTable {
 
   absl::Status Put(const StateRow& row);
 
-  // As DeliveryTable::Sweep: rows that expired at or before `now`.
+  // As DeliveryIndex::Sweep: rows that expired at or before `now`.
   absl::StatusOr<bool> Sweep(absl::Time now);
 
  private:

@@ -22,7 +22,7 @@ class HousekeepingTest : public testing::Test {
     connection_ = Connection::Open(absl::StrCat(folder_.path(), "/gateway.db"), Connection::Use::kWriter).value();
     EXPECT_TRUE(MigrateSchema(connection_, SchemaHistory()).ok());
     log_ = std::make_unique<LogTable>(LogTable::Open(connection_, /*fresh_epoch=*/7).value());
-    deliveries_ = std::make_unique<DeliveryTable>(DeliveryTable::Open(connection_).value());
+    deliveries_ = DeliveryIndex::Open(connection_).value();
     state_ = std::make_unique<StateTable>(StateTable::Open(connection_).value());
     house_ = std::make_unique<Housekeeping>(
         connection_, *log_, *deliveries_, *state_,
@@ -42,7 +42,7 @@ class HousekeepingTest : public testing::Test {
   TempFolder folder_;
   Connection connection_;
   std::unique_ptr<LogTable> log_;
-  std::unique_ptr<DeliveryTable> deliveries_;
+  std::unique_ptr<DeliveryIndex> deliveries_;
   std::unique_ptr<StateTable> state_;
   std::unique_ptr<Housekeeping> house_;
 };
