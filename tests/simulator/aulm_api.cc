@@ -1,5 +1,6 @@
 #include "tests/simulator/aulm_api.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -26,6 +27,11 @@ constexpr absl::string_view kStatus = "/status";
 int64_t WholeSeconds(absl::Duration duration) { return absl::ToInt64Seconds(absl::Ceil(duration, absl::Seconds(1))); }
 
 bool IsSend(absl::string_view path) { return path == kSendText || path == kSendImage; }
+
+bool HasHeader(const HttpAnswer& answer, absl::string_view name) {
+  return std::any_of(answer.headers.begin(), answer.headers.end(),
+                     [name](const auto& header) { return absl::EqualsIgnoreCase(header.first, name); });
+}
 
 std::string Quoted(absl::string_view text) {
   std::string quoted;
@@ -69,7 +75,7 @@ HttpAnswer AulmApi::Answer(const HttpRequest& request) {
       answer.ending = HttpAnswer::Ending::kUnanswered;
     }
   }
-  answer.headers.emplace_back("x-request-id", exchange.request_id);
+  if (!HasHeader(answer, "x-request-id")) answer.headers.emplace_back("x-request-id", exchange.request_id);
   if (!settings_.fast && state_.log.enabled()) {
     RecordedRequest& recorded = state_.log.Add(request);
     recorded.answered_status = answer.ending == HttpAnswer::Ending::kUnanswered ? 0 : answer.status;

@@ -58,6 +58,15 @@ TEST_F(FaultInjectionTest, AnyAnswerCanBeGiven) {
   EXPECT_EQ(Accepted(), 0);
 }
 
+TEST_F(FaultInjectionTest, ARequestIdCanBeGiven) {
+  Start();
+  Fault fault;
+  fault.status = 500;
+  fault.headers = {{"X-Request-Id", "mine"}};
+  Queue(fault);
+  EXPECT_EQ(Send().headers.at("x-request-id"), "mine");
+}
+
 TEST_F(FaultInjectionTest, AnUnknownCodeCanBeGiven) {
   Start();
   Fault fault;

@@ -214,4 +214,8 @@ int Main(const std::vector<std::string>& words) {
 }  // namespace
 }  // namespace aulm::gateway
 
-int main(int argc, char** argv) { return aulm::gateway::Main({argv + 1, argv + argc}); }
+int main(int argc, char** argv) {
+  // As the gateway's main does: Debian's Abseil has its detector on, which takes a global lock for every mutex.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  return aulm::gateway::Main({argv + 1, argv + argc});
+}

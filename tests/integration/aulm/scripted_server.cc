@@ -3,10 +3,12 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "absl/strings/ascii.h"
@@ -38,7 +40,14 @@ ScriptedServer::ScriptedServer(Script script, SSL_CTX* tls) : script_(std::move(
   if (bind(listener_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(listener_, 512) != 0) abort();
   getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
   port_ = ntohs(address.sin_port);
-  acceptor_ = std::thread([this] { Accept(); });
+  acceptor_ = std::thread([this] {
+    // OpenSSL writes without MSG_NOSIGNAL. The connections' threads inherit the mask.
+    sigset_t broken_pipe;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
+    Accept();
+  });
 }
 
 ScriptedServer::~ScriptedServer() {
