@@ -48,6 +48,9 @@ constexpr ReasonRow kReasons[] = {
     {GatewayReason::kBreakerOpen, "BREAKER_OPEN", absl::StatusCode::kUnavailable},
     {GatewayReason::kCallerUnknown, "CALLER_UNKNOWN", absl::StatusCode::kUnauthenticated},
     {GatewayReason::kCallerNotAllowed, "CALLER_NOT_ALLOWED", absl::StatusCode::kPermissionDenied},
+    {GatewayReason::kMessageNotFound, "MESSAGE_NOT_FOUND", absl::StatusCode::kNotFound},
+    {GatewayReason::kAccountNotFound, "ACCOUNT_NOT_FOUND", absl::StatusCode::kNotFound},
+    {GatewayReason::kQuotaUsedUp, "QUOTA_USED_UP", absl::StatusCode::kResourceExhausted},
 };
 
 constexpr bool InOrder() {
@@ -56,7 +59,7 @@ constexpr bool InOrder() {
   }
   return true;
 }
-static_assert(InOrder() && std::size(kReasons) == static_cast<size_t>(GatewayReason::kCallerNotAllowed) + 1);
+static_assert(InOrder() && std::size(kReasons) == static_cast<size_t>(GatewayReason::kQuotaUsedUp) + 1);
 
 const ReasonRow& Row(GatewayReason reason) { return kReasons[static_cast<size_t>(reason)]; }
 

@@ -52,6 +52,9 @@ enum class GatewayReason {
   kBreakerOpen,           // BREAKER_OPEN           UNAVAILABLE
   kCallerUnknown,         // CALLER_UNKNOWN         UNAUTHENTICATED
   kCallerNotAllowed,      // CALLER_NOT_ALLOWED     PERMISSION_DENIED
+  kMessageNotFound,       // MESSAGE_NOT_FOUND      NOT_FOUND
+  kAccountNotFound,       // ACCOUNT_NOT_FOUND      NOT_FOUND
+  kQuotaUsedUp,           // QUOTA_USED_UP          RESOURCE_EXHAUSTED   with QuotaFailure and RetryInfo
 };
 
 // The reason in capitals, as it stands in ErrorInfo.

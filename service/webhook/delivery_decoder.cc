@@ -16,7 +16,7 @@
 #include "service/base/text.h"
 #include "service/webhook/delivery_json.h"
 #include "service/webhook/iso_time.h"
-#include "service/webhook/traceparent.h"
+#include "service/base/traceparent.h"
 
 namespace aulm::gateway {
 namespace {

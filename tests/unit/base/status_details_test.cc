@@ -67,7 +67,10 @@ INSTANTIATE_TEST_SUITE_P(
         ReasonCase{GatewayReason::kStoreUnavailable, "STORE_UNAVAILABLE", absl::StatusCode::kUnavailable},
         ReasonCase{GatewayReason::kBreakerOpen, "BREAKER_OPEN", absl::StatusCode::kUnavailable},
         ReasonCase{GatewayReason::kCallerUnknown, "CALLER_UNKNOWN", absl::StatusCode::kUnauthenticated},
-        ReasonCase{GatewayReason::kCallerNotAllowed, "CALLER_NOT_ALLOWED", absl::StatusCode::kPermissionDenied}),
+        ReasonCase{GatewayReason::kCallerNotAllowed, "CALLER_NOT_ALLOWED", absl::StatusCode::kPermissionDenied},
+        ReasonCase{GatewayReason::kMessageNotFound, "MESSAGE_NOT_FOUND", absl::StatusCode::kNotFound},
+        ReasonCase{GatewayReason::kAccountNotFound, "ACCOUNT_NOT_FOUND", absl::StatusCode::kNotFound},
+        ReasonCase{GatewayReason::kQuotaUsedUp, "QUOTA_USED_UP", absl::StatusCode::kResourceExhausted}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(StatusDetailsTest, PayloadsAreTheStandardMessagesUnderTheirTypeUrls) {

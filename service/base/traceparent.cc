@@ -1,4 +1,4 @@
-#include "service/webhook/traceparent.h"
+#include "service/base/traceparent.h"
 
 #include <algorithm>
 #include <cstddef>
