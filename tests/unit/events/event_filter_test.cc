@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
                           filter.add_message_ids("m2");
                         },
                         false}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& row) { return row.param.name; });
 
 TEST(EventFilterTest, AStatusFilterLeavesOutEveryEventThatIsNoStatus) {
   v1::EventFilter filter;
