@@ -28,7 +28,11 @@
 #include "service/events/event_hub.h"
 #include "service/http/http_server.h"
 #include "service/messaging/account_directory.h"
+#include "service/messaging/labelling_event_log.h"
+#include "service/messaging/message_history.h"
 #include "service/messaging/sender.h"
+#include "service/messaging/sent_messages.h"
+#include "service/messaging/status_index.h"
 #include "service/rpc/event_service.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/messaging_service.h"
@@ -136,6 +140,10 @@ class App::Parts {
   AccountDirectory accounts_;
   std::vector<WebhookAccount> webhook_accounts_;
   std::unique_ptr<RequestLedger> ledger_;
+  std::shared_ptr<SentMessages> sent_messages_;
+  std::shared_ptr<StatusIndex> statuses_;
+  std::unique_ptr<LabellingEventLog> webhook_log_;
+  std::unique_ptr<MessageHistory> history_;
   RecentPeers recent_peers_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<RetryPolicy> retries_;
@@ -211,11 +219,16 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   RequestLedger::Options ledger;
   ledger.owner = std::string(store_.peers->Self());
   ledger.settle_limit = settings.limits.send_settle;
+  ledger.message_retention = settings.store.retention;
   ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_);
   retries_ = std::make_unique<RetryPolicy>(RetryPolicy::Options{}, random_);
   pacer_ = std::make_unique<Pacer>(settings.paces, recent_peers_, *store_.state, clock_, random_);
   LogPacing(settings);
-  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *pacer_, *retries_, clock_);
+  sent_messages_ = SentMessages::Create({}, *store_.state, clock_, registry_);
+  statuses_ = StatusIndex::Create(settings.store.retention, *store_.state, clock_);
+  webhook_log_ = std::make_unique<LabellingEventLog>(*store_.log, *sent_messages_, *statuses_);
+  history_ = std::make_unique<MessageHistory>(accounts_, *ledger_, *statuses_, *store_.state);
+  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *sent_messages_, *pacer_, *retries_, clock_);
   return absl::OkStatus();
 }
 
@@ -229,11 +242,12 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   // Until it is through, answers are paced as cold sends.
   hub_->Post(
       [this, since = clock_.Now() - settings.paces.general.reply_window] { recent_peers_.Refill(*store_.log, since); });
+  hub_->Post([this] { statuses_->CatchUp(*store_.log); });
 
   rpc_metrics_ = std::make_unique<RpcMetrics>(registry_);
   messaging_service_ =
       std::make_unique<MessagingService>(MessagingService::Options{limits.max_image_bytes, limits.default_deadline},
-                                         *sender_, *rpc_metrics_, clock_, random_);
+                                         *sender_, *history_, *hub_, *rpc_metrics_, clock_, random_);
   session_service_ = std::make_unique<SessionService>(limits.default_deadline, accounts_, *rpc_metrics_, clock_);
   EventServiceOptions events;
   events.max_streams = limits.streams;
@@ -263,7 +277,7 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
     recent_peers_.Note(event.account, event.session_id, event.peer, clock_.Now());
   };
   webhook_service_ =
-      std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *store_.log, *webhook_metrics_);
+      std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *webhook_log_, *webhook_metrics_);
   HttpServerOptions server;
   server.name = "webhook";
   server.address = ToString(settings.webhook.address);
@@ -300,6 +314,7 @@ void App::Parts::Stop() {
   if (grpc_ != nullptr) grpc_->SetServing(false);
   if (webhook_service_ != nullptr) webhook_service_->Drain();
   if (webhook_server_ != nullptr) webhook_server_->Stop(kWebhookGrace);
+  if (sent_messages_ != nullptr) sent_messages_->Close();
   if (event_service_ != nullptr) event_service_->Drain();
   if (grpc_ != nullptr) grpc_->Shutdown(kCallGrace);
   if (hub_ != nullptr) hub_->Stop();

@@ -9,6 +9,7 @@
 #include "google/protobuf/util/time_util.h"
 #include "service/base/log.h"
 #include "service/base/status_details.h"
+#include "service/messaging/message_record.h"
 
 namespace aulm::gateway {
 namespace {
@@ -29,6 +30,13 @@ absl::Status StoreFailure(const absl::Status& cause) {
   SetOutcome(status, Outcome::kNotSent);
   return status;
 }
+
+std::string KeyOf(absl::string_view caller, absl::string_view request_id) {
+  // Base64url: a request id may hold any printable character, a key may not.
+  return absl::StrCat(absl::WebSafeBase64Escape(caller), "/", absl::WebSafeBase64Escape(request_id));
+}
+
+std::string KeyOf(const Send& send) { return KeyOf(send.caller, send.request_id); }
 
 void FillSent(const SendResult& result, stored::SendRecord& record) {
   record.set_state(stored::SEND_STATE_SENT);
@@ -68,27 +76,10 @@ SendAnswer ToAnswer(const stored::SendRecord& record) {
   return answer;
 }
 
-// A settled record: sent, or unknown with the reason that the caller was told.
-void Fill(const absl::StatusOr<SendResult>& result, stored::SendRecord& record) {
-  record.clear_owner();
-  record.clear_lease_until_ms();
-  if (result.ok()) {
-    FillSent(*result, record);
-  } else {
-    record.set_state(stored::SEND_STATE_UNKNOWN);
-    record.set_unknown_reason(ReasonOf(result.status()));
-  }
-}
-
 }  // namespace
 
 RequestLedger::RequestLedger(Options options, StateStore& store, const Clock& clock)
     : options_(std::move(options)), store_(store), clock_(clock) {}
-
-std::string RequestLedger::KeyOf(const Send& send) const {
-  // Base64url: a request id may hold any printable character, a key may not.
-  return absl::StrCat(absl::WebSafeBase64Escape(send.caller), "/", absl::WebSafeBase64Escape(send.request_id));
-}
 
 stored::SendRecord RequestLedger::NewRecord(const Send& send, absl::string_view account) const {
   stored::SendRecord record;
@@ -99,6 +90,51 @@ stored::SendRecord RequestLedger::NewRecord(const Send& send, absl::string_view 
   record.mutable_labels()->insert(send.labels.begin(), send.labels.end());
   record.set_traceparent(send.traceparent);
   return record;
+}
+
+void RequestLedger::Fill(const absl::StatusOr<SendResult>& result, stored::SendRecord& record) const {
+  record.clear_owner();
+  record.clear_lease_until_ms();
+  record.set_settled_ms(absl::ToUnixMillis(clock_.Now()));
+  if (result.ok()) {
+    FillSent(*result, record);
+  } else {
+    record.set_state(stored::SEND_STATE_UNKNOWN);
+    record.set_unknown_reason(ReasonOf(result.status()));
+  }
+}
+
+void RequestLedger::AddMessage(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result,
+                               std::vector<StateWrite>& writes) const {
+  if (!result.ok()) return;
+  std::string key = MessageKey(account, send.session_id, result->message_id);
+  if (key.empty()) return;
+  const absl::Time now = clock_.Now();
+  writes.push_back({kMessageBucket, std::move(key), ToMessageRecord(send, *result, now).SerializeAsString(),
+                    std::nullopt, now + options_.message_retention});
+}
+
+RequestLedger::Found::State RequestLedger::StateOf(const stored::SendRecord& record) const {
+  if (record.state() == stored::SEND_STATE_SENT) return Found::State::kSent;
+  const bool lease_over = absl::FromUnixMillis(record.lease_until_ms()) <= clock_.Now();
+  const bool owner_dead = options_.sole_owner && record.owner() != options_.owner;
+  const bool under_way = record.state() == stored::SEND_STATE_CLAIMED && !lease_over && !owner_dead;
+  return under_way ? Found::State::kUnderWay : Found::State::kUnknown;
+}
+
+void RequestLedger::Read(absl::string_view caller, absl::string_view request_id,
+                         absl::AnyInvocable<void(absl::StatusOr<std::optional<Reading>>) &&> done) const {
+  store_.Get(kBucket, KeyOf(caller, request_id),
+             [this, done = std::move(done)](absl::StatusOr<std::optional<StateEntry>> entry) mutable {
+               if (!entry.ok()) return std::move(done)(entry.status());
+               if (!entry->has_value()) return std::move(done)(std::optional<Reading>());
+               Reading reading;
+               if (!reading.record.ParseFromString((*entry)->value)) {
+                 return std::move(done)(absl::DataLossError("a record cannot be read"));
+               }
+               reading.state = StateOf(reading.record);
+               std::move(done)(std::optional<Reading>(std::move(reading)));
+             });
 }
 
 void RequestLedger::LookUp(const Send& send, absl::string_view content_digest,
@@ -120,17 +156,9 @@ void RequestLedger::LookUp(const Send& send, absl::string_view content_digest,
                  SetOutcome(reused, Outcome::kNotSent);
                  return std::move(done)(std::move(reused));
                }
-               const bool lease_over = absl::FromUnixMillis(record.lease_until_ms()) <= clock_.Now();
-               const bool owner_dead = options_.sole_owner && record.owner() != options_.owner;
-               if (record.state() == stored::SEND_STATE_SENT) {
-                 found.state = Found::State::kSent;
-                 found.answer = ToAnswer(record);
-               } else if (record.state() == stored::SEND_STATE_CLAIMED && !lease_over && !owner_dead) {
-                 found.state = Found::State::kUnderWay;
-               } else {
-                 found.state = Found::State::kUnknown;
-                 found.unknown_reason = record.unknown_reason();
-               }
+               found.state = StateOf(record);
+               if (found.state == Found::State::kSent) found.answer = ToAnswer(record);
+               found.unknown_reason = record.unknown_reason();
                std::move(done)(std::move(found));
              });
 }
@@ -162,20 +190,22 @@ void RequestLedger::Take(const Send& send, absl::string_view content_digest, abs
       });
 }
 
-void RequestLedger::Settle(Claim claim, const absl::StatusOr<SendResult>& result,
+void RequestLedger::Settle(const Send& send, Claim claim, const absl::StatusOr<SendResult>& result,
                            absl::AnyInvocable<void() &&> done) const {
   Fill(result, claim.record);
   std::vector<StateWrite> writes;
   writes.push_back(
       {kBucket, claim.key, claim.record.SerializeAsString(), claim.revision, clock_.Now() + options_.retention});
-  store_.Write(std::move(writes), StateStore::Durability::kDurable,
-               [done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
-                 if (!results.front().ok()) {
-                   LogLine(LogLevel::kError, "send not settled in the ledger")
-                       .Field("message", results.front().status().message());
-                 }
-                 std::move(done)();
-               });
+  AddMessage(send, claim.record.account(), result, writes);
+  store_.Write(
+      std::move(writes), StateStore::Durability::kDurable,
+      [done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>& results) mutable {
+        for (const absl::StatusOr<uint64_t>& written : results) {
+          if (written.ok()) continue;
+          LogLine(LogLevel::kError, "send not settled in the ledger").Field("message", written.status().message());
+        }
+        std::move(done)();
+      });
 }
 
 void RequestLedger::Release(Claim claim, absl::AnyInvocable<void() &&> done) const {
@@ -197,6 +227,7 @@ void RequestLedger::RecordGenerated(const Send& send, absl::string_view account,
   Fill(result, record);
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, KeyOf(send), record.SerializeAsString(), std::nullopt, clock_.Now() + options_.retention});
+  AddMessage(send, account, result, writes);
   store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
                [](const std::vector<absl::StatusOr<uint64_t>>&) {});
 }

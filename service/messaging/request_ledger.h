@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -17,17 +18,19 @@
 
 namespace aulm::gateway {
 
-// The durable memory of sends by their request ids, so that a send that is repeated with the same id is made once. A
-// record is claimed before the send is written to aulm, and settled when its outcome is known; a claim whose owner died
-// is an unknown outcome. A send that was certainly not made leaves no record. Thread-safe; never blocks; callbacks run
-// on a thread of the store's.
+// The durable memory of sends by their request ids, so that a send that is repeated with the same id is made once; and
+// of the messages that came of them, by aulm's ids, so that events find the send that they are about. A record is
+// claimed before the send is written to aulm, and settled when its outcome is known; a claim whose owner died is an
+// unknown outcome. A send that was certainly not made leaves no record. Thread-safe; never blocks; callbacks run on a
+// thread of the store's.
 class RequestLedger {
  public:
   struct Options {
-    std::string owner;                               // this replica, new with each start
-    bool sole_owner = true;                          // no other replica shares the store: any other owner is a dead one
-    absl::Duration retention = absl::Hours(24);      // of records
-    absl::Duration settle_limit = absl::Minutes(1);  // how long a send may go on once it is written
+    std::string owner;                           // this replica, new with each start
+    bool sole_owner = true;                      // no other replica shares the store: any other owner is a dead one
+    absl::Duration retention = absl::Hours(24);  // of records under their request ids
+    absl::Duration message_retention = absl::Hours(24 * 30);  // of records under aulm's message ids
+    absl::Duration settle_limit = absl::Minutes(1);           // how long a send may go on once it is written
   };
 
   // What is known of a request id.
@@ -36,6 +39,12 @@ class RequestLedger {
     State state = State::kAbsent;
     SendAnswer answer;           // kSent, with replayed set
     std::string unknown_reason;  // kUnknown: why the first caller was told so; empty when its owner died
+  };
+
+  // A record, and what it means now.
+  struct Reading {
+    aulm::gateway::state::v1::SendRecord record;
+    Found::State state = Found::State::kAbsent;
   };
 
   // A claim that its owner must settle or release.
@@ -53,6 +62,11 @@ class RequestLedger {
   void LookUp(const Send& send, absl::string_view content_digest,
               absl::AnyInvocable<void(absl::StatusOr<Found>) &&> done) const;
 
+  // What the ledger has under a caller's request id, whatever its content; nullopt when it has nothing. Error: the
+  // store's.
+  void Read(absl::string_view caller, absl::string_view request_id,
+            absl::AnyInvocable<void(absl::StatusOr<std::optional<Reading>>) &&> done) const;
+
   // Durably takes the id for this send. nullopt: somebody else has taken it meanwhile; look it up again.
   // Error: STORE_UNAVAILABLE, nothing was sent.
   void Take(const Send& send, absl::string_view content_digest, absl::string_view account,
@@ -60,7 +74,8 @@ class RequestLedger {
 
   // The outcome is known, or known to be unknown (an error with that outcome). `done` comes when it is durable, or
   // could not be made so: then the claim stays and reads as unknown once its lease is over.
-  void Settle(Claim claim, const absl::StatusOr<SendResult>& result, absl::AnyInvocable<void() &&> done) const;
+  void Settle(const Send& send, Claim claim, const absl::StatusOr<SendResult>& result,
+              absl::AnyInvocable<void() &&> done) const;
 
   // The send was certainly not made: the id is free again. `done` as in Settle.
   void Release(Claim claim, absl::AnyInvocable<void() &&> done) const;
@@ -70,8 +85,14 @@ class RequestLedger {
   void RecordGenerated(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result) const;
 
  private:
-  std::string KeyOf(const Send& send) const;
+  // A claim whose owner died, or whose lease is over, is an unknown outcome.
+  Found::State StateOf(const aulm::gateway::state::v1::SendRecord& record) const;
   aulm::gateway::state::v1::SendRecord NewRecord(const Send& send, absl::string_view account) const;
+  // A settled record: sent, or unknown with the reason that the caller was told.
+  void Fill(const absl::StatusOr<SendResult>& result, aulm::gateway::state::v1::SendRecord& record) const;
+  // Adds the message's own record, where there is a message.
+  void AddMessage(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result,
+                  std::vector<StateWrite>& writes) const;
 
   const Options options_;
   StateStore& store_;

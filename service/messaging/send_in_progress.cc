@@ -162,7 +162,7 @@ void SendInProgress::Ask() {
   }
   if (timer != 0) environment_.clock.Cancel(timer);  // from here on aulm's client watches the deadline
   if (over) return Settle(GivenUpStatus());
-  ++tries_;
+  if (++tries_ == 1) expectation_ = environment_.messages.Expect(client_->account(), send_.session_id, send_.to);
   const AulmCallOptions options{send_.answer_by, send_.traceparent};
   AulmClient::CallId call;
   if (const auto* text = std::get_if<TextMessage>(&send_.message)) {
@@ -200,6 +200,8 @@ bool SendInProgress::TryAgain(const absl::Status& failure) {
 
 void SendInProgress::Settle(absl::StatusOr<SendResult> result) {
   if (IsOver()) LogSettledLate(result);
+  if (result.ok()) environment_.messages.Add(send_, client_->account(), *result);
+  expectation_.End();
   const bool not_sent = !result.ok() && OutcomeOf(result.status()) == Outcome::kNotSent;
   absl::StatusOr<SendAnswer> answer(SendAnswer{});
   if (result.ok()) {
@@ -215,7 +217,7 @@ void SendInProgress::Settle(absl::StatusOr<SendResult> result) {
   if (not_sent) {
     environment_.ledger.Release(*std::move(claim_), std::move(end));
   } else {
-    environment_.ledger.Settle(*std::move(claim_), result, std::move(end));
+    environment_.ledger.Settle(send_, *std::move(claim_), result, std::move(end));
   }
 }
 

@@ -30,6 +30,7 @@ class SendInProgress final : public PendingSend,
   struct Environment {
     const AccountDirectory& accounts;
     const RequestLedger& ledger;
+    SentMessages& messages;
     Pacer& pacer;
     RetryPolicy& retries;
     Clock& clock;
@@ -84,6 +85,7 @@ class SendInProgress final : public PendingSend,
   std::string digest_;
   AulmClient* client_ = nullptr;
   std::optional<RequestLedger::Claim> claim_;
+  SentMessages::Expectation expectation_;  // from the first asking on, until the outcome is known
   int tries_ = 0;
   bool leads_ = false;
 

@@ -11,6 +11,7 @@
 #include "service/messaging/request_ledger.h"
 #include "service/messaging/retry_policy.h"
 #include "service/messaging/send.h"
+#include "service/messaging/sent_messages.h"
 
 namespace aulm::gateway {
 
@@ -36,15 +37,16 @@ class Sender {
   using Done = absl::AnyInvocable<void(absl::StatusOr<SendAnswer>) &&>;
 
   // All outlive the sender and every send.
-  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, Pacer& pacer, RetryPolicy& retries,
-         Clock& clock)
-      : accounts_(accounts), ledger_(ledger), pacer_(pacer), retries_(retries), clock_(clock) {}
+  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, SentMessages& messages, Pacer& pacer,
+         RetryPolicy& retries, Clock& clock)
+      : accounts_(accounts), ledger_(ledger), messages_(messages), pacer_(pacer), retries_(retries), clock_(clock) {}
 
   std::shared_ptr<PendingSend> Prepare(Send send, Done done);
 
  private:
   const AccountDirectory& accounts_;
   const RequestLedger& ledger_;
+  SentMessages& messages_;
   Pacer& pacer_;
   RetryPolicy& retries_;
   Clock& clock_;

@@ -6,6 +6,7 @@
 
 #include "service/aulm/image_source.h"
 #include "service/base/status_details.h"
+#include "service/rpc/get_message_call.h"
 #include "service/rpc/send_call.h"
 #include "service/rpc/send_validation.h"
 
@@ -38,14 +39,17 @@ std::optional<ImageSource> ImageOf(const v1::SendImageRequest& request, size_t m
 
 }  // namespace
 
-MessagingService::MessagingService(Options options, Sender& sender, RpcMetrics& metrics, const Clock& clock,
-                                   Random& random)
+MessagingService::MessagingService(Options options, Sender& sender, MessageHistory& history, EventHub& hub,
+                                   RpcMetrics& metrics, const Clock& clock, Random& random)
     : options_(options),
       sender_(sender),
+      history_(history),
+      hub_(hub),
       clock_(clock),
       random_(random),
       send_text_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendText")),
-      send_image_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendImage")) {}
+      send_image_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendImage")),
+      get_message_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "GetMessage")) {}
 
 grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext* context,
                                                      const v1::SendTextRequest* request,
@@ -81,6 +85,21 @@ grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContex
   Send send = CommonFields(*request);
   send.message = ImageMessage{*std::move(image), request->caption()};
   call->Begin(sender_, std::move(send));
+  return call;
+}
+
+grpc::ServerUnaryReactor* MessagingService::GetMessage(grpc::CallbackServerContext* context,
+                                                       const v1::GetMessageRequest* request,
+                                                       v1::GetMessageResponse* response) {
+  FieldViolations bad;
+  CheckGetMessage(*request, bad);
+  auto* call =
+      new GetMessageCall(*request, *response, *context, get_message_metrics_, clock_, options_.default_deadline);
+  if (bad.empty()) {
+    call->Begin(history_, hub_);
+  } else {
+    call->Refuse(bad.ToStatus());
+  }
   return call;
 }
 

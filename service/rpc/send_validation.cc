@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMaxBodyCharacters = 4096;     // aulm API, "send-text"
 constexpr size_t kMaxCaptionCharacters = 1024;  // aulm API, "send-image"
 constexpr size_t kMaxRequestIdBytes = 128;
+constexpr size_t kMaxMessageIdCharacters = 256;
 constexpr int kMaxLabels = 16;
 constexpr size_t kMaxLabelKeyBytes = 64;
 constexpr size_t kMaxLabelValueCharacters = 256;
@@ -34,6 +35,13 @@ void CheckText(absl::string_view field, absl::string_view text, size_t least, si
   }
 }
 
+void CheckRequestId(const std::string& id, bool may_be_empty, FieldViolations& bad) {
+  const bool printable = std::all_of(id.begin(), id.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
+  if (id.size() <= kMaxRequestIdBytes && printable && (may_be_empty || !id.empty())) return;
+  bad.Add("request_id", absl::StrCat("must be 1 to ", kMaxRequestIdBytes, " printable ASCII characters without spaces",
+                                     may_be_empty ? ", or empty to have one made" : ""));
+}
+
 // The fields that both kinds of send have.
 template <typename Request>
 void CheckCommon(const Request& request, FieldViolations& bad) {
@@ -41,12 +49,7 @@ void CheckCommon(const Request& request, FieldViolations& bad) {
   if (!IsE164(request.to())) {
     bad.Add("to", "must be a phone number in E.164 form, such as +966512345678: \"+\", then 7 to 15 digits");
   }
-  const std::string& id = request.request_id();
-  const bool printable = std::all_of(id.begin(), id.end(), [](unsigned char c) { return c > 0x20 && c < 0x7f; });
-  if (id.size() > kMaxRequestIdBytes || !printable) {
-    bad.Add("request_id", absl::StrCat("must be 1 to ", kMaxRequestIdBytes,
-                                       " printable ASCII characters without spaces, or empty to have one made"));
-  }
+  CheckRequestId(request.request_id(), /*may_be_empty=*/true, bad);
   if (request.labels_size() > kMaxLabels) {
     bad.Add("labels", absl::StrCat("must have at most ", kMaxLabels, " entries, has ", request.labels_size()));
   }
@@ -62,6 +65,20 @@ void CheckCommon(const Request& request, FieldViolations& bad) {
 
 void CheckSessionId(const std::string& session_id, FieldViolations& bad) {
   if (!IsUuid(session_id)) bad.Add("session_id", "must be the session's UUID, as aulm's dashboard shows it");
+}
+
+void CheckGetMessage(const v1::GetMessageRequest& request, FieldViolations& bad) {
+  switch (request.key_case()) {
+    case v1::GetMessageRequest::kRequestId:
+      return CheckRequestId(request.request_id(), /*may_be_empty=*/false, bad);
+    case v1::GetMessageRequest::kMessage:
+      if (!IsUuid(request.message().session_id())) {
+        bad.Add("message.session_id", "must be the session's UUID, as aulm's dashboard shows it");
+      }
+      return CheckText("message.message_id", request.message().message_id(), 1, kMaxMessageIdCharacters, bad);
+    case v1::GetMessageRequest::KEY_NOT_SET:
+      bad.Add("key", "is missing: give request_id, or message with session_id and message_id");
+  }
 }
 
 void CheckSendText(const v1::SendTextRequest& request, FieldViolations& bad) {

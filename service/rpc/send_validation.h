@@ -11,6 +11,9 @@ namespace aulm::gateway {
 void CheckSendText(const v1::SendTextRequest& request, FieldViolations& bad);
 void CheckSendImage(const v1::SendImageRequest& request, FieldViolations& bad);
 
+// One key, whole.
+void CheckGetMessage(const v1::GetMessageRequest& request, FieldViolations& bad);
+
 // "must be a UUID …" when it is not.
 void CheckSessionId(const std::string& session_id, FieldViolations& bad);
 

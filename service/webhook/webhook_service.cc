@@ -103,8 +103,6 @@ void WebhookService::Handle(ServedRequest& request, Reply reply) {
       .Field("message_id", decoded.event.message_id)
       .Field("test", decoded.event.test)
       .Field("bytes", decoded.event.raw_body.size());
-  // Here, between decoding and appending, is the place for what an event needs from elsewhere before it becomes
-  // durable: the labels and the traceparent of the send that it belongs to.
   if (options_.on_verified) options_.on_verified(decoded.event);
   Append(*account, request, std::move(decoded.event), std::move(reply));
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -61,6 +62,16 @@ class GatewayTest : public testing::Test {
   // Every test's outer limit for one call or one stream: never what a test waits for.
   static void SetLimit(grpc::ClientContext& context, absl::Duration limit = absl::Seconds(30)) {
     context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(limit));
+  }
+
+  // Reads from the stream until `count` events have come.
+  static std::vector<v1::Event> Take(grpc::ClientReader<v1::SubscribeEventsResponse>& stream, size_t count) {
+    std::vector<v1::Event> events;
+    v1::SubscribeEventsResponse frame;
+    while (events.size() < count && stream.Read(&frame)) {
+      for (const v1::Delivery& delivery : frame.event_batch().deliveries()) events.push_back(delivery.event());
+    }
+    return events;
   }
 
   std::string folder_;

@@ -14,16 +14,6 @@ namespace {
 using testing::ElementsAre;
 using testing::StartsWith;
 
-// Reads from the stream until `count` events have come.
-std::vector<v1::Event> Take(grpc::ClientReader<v1::SubscribeEventsResponse>& stream, size_t count) {
-  std::vector<v1::Event> events;
-  v1::SubscribeEventsResponse frame;
-  while (events.size() < count && stream.Read(&frame)) {
-    for (const v1::Delivery& delivery : frame.event_batch().deliveries()) events.push_back(delivery.event());
-  }
-  return events;
-}
-
 std::string DeliveryId(int number) { return absl::StrFormat("00000000-0000-4000-8000-%012d", number); }
 
 TEST_F(GatewayTest, SendComesBackWithAMessageIdAndItsStatusesFollowAsEvents) {

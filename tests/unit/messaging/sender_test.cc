@@ -68,11 +68,12 @@ class SenderTest : public testing::Test {
     accounts_->Add(*std::move(client), {});
     ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
     retries_.emplace(RetryPolicy::Options{}, random_);
+    messages_ = SentMessages::Create({}, store_, clock_, messages_registry_.emplace());
     Paces paces;
     paces.general.off = true;  // pacing has tests of its own, and one here that turns it on
     paces.by_session[kPacedSession] = Pace{.jitter = 0, .burst = 1};
     pacer_.emplace(paces, recent_, store_, clock_, random_);
-    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *pacer_, *retries_, clock_);
+    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *pacer_, *retries_, clock_);
   }
 
   Answer Begin(Send send) {
@@ -107,6 +108,8 @@ class SenderTest : public testing::Test {
   std::optional<AccountDirectory> accounts_;
   std::optional<RequestLedger> ledger_;
   RecentPeers recent_;
+  std::optional<prometheus::Registry> messages_registry_;  // one a process
+  std::shared_ptr<SentMessages> messages_;
   std::optional<Pacer> pacer_;
   std::optional<RetryPolicy> retries_;
   std::unique_ptr<Sender> sender_;

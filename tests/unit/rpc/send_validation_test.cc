@@ -131,5 +131,26 @@ TEST(SendValidationTest, MessageSaysTheLimitAndNeverTheValue) {
   EXPECT_EQ(OutcomeOf(status), Outcome::kNotSent);
 }
 
+TEST(GetMessageValidationTest, TakesEitherKeyAndNamesWhatIsWrong) {
+  const auto bad_fields = [](const v1::GetMessageRequest& request) {
+    FieldViolations bad;
+    CheckGetMessage(request, bad);
+    return BadFieldsOf(bad.ToStatus());
+  };
+  v1::GetMessageRequest request;
+  EXPECT_THAT(bad_fields(request), ElementsAre("key"));
+  request.set_request_id("");
+  EXPECT_THAT(bad_fields(request), ElementsAre("request_id"));
+  request.set_request_id("order-1");
+  EXPECT_THAT(bad_fields(request), IsEmpty());
+  request.mutable_message();
+  EXPECT_THAT(bad_fields(request), ElementsAre("message.session_id", "message.message_id"));
+  request.mutable_message()->set_session_id("11111111-1111-4111-8111-111111111111");
+  request.mutable_message()->set_message_id(std::string(257, 'x'));
+  EXPECT_THAT(bad_fields(request), ElementsAre("message.message_id"));
+  request.mutable_message()->set_message_id(std::string(256, 'x'));
+  EXPECT_THAT(bad_fields(request), IsEmpty());
+}
+
 }  // namespace
 }  // namespace aulm::gateway
