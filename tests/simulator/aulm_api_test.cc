@@ -294,7 +294,7 @@ INSTANTIATE_TEST_SUITE_P(EveryRow, ErrorTableTest,
                                                      false},
                                            ErrorCase{"+999000001502", "messaging_service_error", 502, false, false},
                                            ErrorCase{"+999000000503", "service_unavailable", 503, false, true}),
-                         [](const auto& info) { return info.param.code; });
+                         [](const auto& row) { return row.param.code; });
 
 void ExpectError(const TestAnswer& answer, const ErrorCase& expected) {
   EXPECT_EQ(answer.status, expected.status);

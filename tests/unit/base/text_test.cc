@@ -70,7 +70,7 @@ TEST_P(Utf8Test, RepairReplacesEachMaximalIllFormedPart) {
 TEST_P(Utf8Test, RepairedTextIsValid) { EXPECT_TRUE(CountCodePoints(RepairUtf8(GetParam().bytes)).has_value()); }
 
 INSTANTIATE_TEST_SUITE_P(All, Utf8Test, testing::ValuesIn(Utf8Cases()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& row) { return std::string(row.param.name); });
 
 // --- phone numbers in logs -------------------------------------------------------------------------------------------
 

@@ -403,7 +403,7 @@ INSTANTIATE_TEST_SUITE_P(Every, FailureSweepTest,
                                          Sweep{"ReadEio", FaultVfs::kRead, SQLITE_IOERR_READ, 10},
                                          Sweep{"OpenEmfile", FaultVfs::kOpen, SQLITE_CANTOPEN, 1},
                                          Sweep{"Fsync", FaultVfs::kSync, SQLITE_IOERR_FSYNC, 10}),
-                         [](const testing::TestParamInfo<Sweep>& info) { return info.param.name; });
+                         [](const testing::TestParamInfo<Sweep>& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace aulm::gateway
