@@ -1,0 +1,54 @@
+"""The tries of one send: which failures are tried again, when, and what became of the send when none is left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+
+from .backoff import Backoff, spread
+from .call_error import Outcome, call_error, failed_send_outcome
+
+Response = TypeVar("Response")
+
+_LEAST_BACKOFF = 0.2
+_MOST_BACKOFF = 5.0
+# The gateway's own word for a send that never left it although it was looked up in the ledger before.
+_LOOKED_UP = "CONNECT_FAILED"
+
+
+def send(
+    attempt: Callable[[float], Response],
+    request_id: str,
+    timeout: float,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Response:
+    """Calls `attempt` with the seconds that are left, until it succeeds or must not be repeated.
+
+    Repeated is UNAVAILABLE where nothing was sent, or where nobody can know: the request id, the same each time, keeps
+    the gateway from sending twice. Raises the last CallError, with the outcome of all tries together.
+    """
+    deadline = now() + timeout
+    backoff = Backoff(_LEAST_BACKOFF, _MOST_BACKOFF)
+    in_doubt = False
+    while True:
+        try:
+            return attempt(max(deadline - now(), 0))
+        except grpc.RpcError as raised:
+            error = call_error(raised)
+        told = failed_send_outcome(error)
+        if error.domain == "aulm.io" or error.reason == _LOOKED_UP:
+            in_doubt = False
+        elif not error.from_gateway and told is Outcome.UNKNOWN:
+            in_doubt = True
+        wait = spread(error.retry_after.total_seconds()) if error.retry_after else backoff.next()
+        again = error.code is grpc.StatusCode.UNAVAILABLE and (not error.from_gateway or told is Outcome.NOT_SENT)
+        if not again or now() + wait >= deadline:
+            error.outcome = Outcome.UNKNOWN if in_doubt else told
+            error.request_id = error.request_id or request_id
+            raise error
+        sleep(wait)

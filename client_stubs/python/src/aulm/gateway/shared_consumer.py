@@ -1,0 +1,137 @@
+"""One consumer of a durable subscription in mode SHARED: handles deliveries, settles each, keeps the long ones."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import grpc
+
+from . import v1
+from .backoff import Backoff
+from .call_error import CallError
+from .conversation_pool import ConversationPool, conversation
+from .frame_source import FrameSource, longest_silence
+from .frame_stream import FrameCall
+from .notices import Notices
+from .settler import Settler
+
+_log = logging.getLogger("aulm.gateway")
+
+_PATIENCE = 1.0
+# Of one stream: the contract allows no more outstanding.
+_MOST_WAITING_DELIVERIES = 10_000
+
+Handler = Callable[[v1.Delivery], v1.Settlement | None]
+"""What becomes of a delivery: None for ACK, or a Settlement with action and delay (its token is filled in)."""
+
+
+class SharedConsumer:
+    """Made by Client.consume. `run` it on one thread, `stop` it from any. One use."""
+
+    def __init__(
+        self,
+        subscribe: Callable[[v1.SubscribeEventsRequest], FrameCall],
+        acknowledge: Callable[[v1.AcknowledgeEventsRequest], v1.AcknowledgeEventsResponse],
+        ack_deadline: Callable[[], float],
+        request: v1.SubscribeEventsRequest,
+        *,
+        longest_handling: float,
+        backoff: Backoff,
+        notices: Notices,
+    ) -> None:
+        """See Client.consume. `ack_deadline` asks the gateway, in seconds."""
+        self._ack_deadline = ack_deadline
+        self._longest_handling = longest_handling
+        self._backoff = backoff
+        self._notices = notices
+        self._settler = Settler(acknowledge, request.subscription, notices)
+        self._lock = threading.Lock()
+        self._in_hand: dict[bytes, float] = {}  # tokens that are not settled, and when they came
+        self._source = FrameSource(
+            lambda: subscribe(request),
+            silence=longest_silence(request),
+            backoff=backoff,
+            notices=notices,
+            on_interrupted=lambda: None,
+        )
+
+    def stop(self) -> None:
+        """Ends `run` once the handlers that run have ended and are settled. Any thread; does not wait."""
+        self._source.stop()
+
+    def run(self, handler: Handler, *, concurrency: int = 1) -> None:
+        """Calls the handler for each delivery, on up to `concurrency` threads, in order within a conversation.
+
+        A handler that raises has its delivery tried again (RETRY), which is logged. Deliveries in hand are extended
+        until their handler ends. Raises CallError for what trying again cannot mend.
+        """
+        deadline = self._ask_ack_deadline()
+        if deadline is None:
+            return
+
+        def handle(delivery: v1.Delivery) -> None:
+            self._handle(handler, delivery)
+
+        pool = ConversationPool(handle, concurrency, _MOST_WAITING_DELIVERIES)
+        extending = threading.Thread(target=self._extend, args=(deadline,), name="aulm-gateway-extend", daemon=True)
+        extending.start()
+        self._settler.start()
+        try:
+            while not self._source.stopped:
+                frame = self._source.take(_PATIENCE)
+                if frame is None:
+                    continue
+                for delivery in frame.event_batch.deliveries:
+                    with self._lock:
+                        self._in_hand[delivery.ack_token] = time.monotonic()
+                    pool.submit(conversation(delivery.event), delivery)
+        finally:
+            self._source.stop()
+            for delivery in pool.close():  # handed back at once, rather than when their time is up
+                self._settle(delivery, v1.Settlement(action=v1.SETTLEMENT_ACTION_RETRY))
+            pool.join()
+            self._settler.finish()
+            self._source.close()
+        if pool.failure is not None:
+            raise pool.failure
+
+    def _ask_ack_deadline(self) -> float | None:
+        """None when stopped before it could be had."""
+        while not self._source.stopped:
+            try:
+                return self._ack_deadline()
+            except CallError as error:
+                if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                    raise
+                self._source.wait_stopped(self._backoff.next())
+        return None
+
+    def _handle(self, handler: Handler, delivery: v1.Delivery) -> None:
+        try:
+            settlement = handler(delivery)
+        except Exception:
+            _log.exception("the handler of an event failed; it is delivered again (attempt %d)", delivery.attempt)
+            settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_RETRY)
+        if settlement is None:
+            settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_ACK)
+        self._settle(delivery, settlement)
+
+    def _settle(self, delivery: v1.Delivery, settlement: v1.Settlement) -> None:
+        with self._lock:
+            self._in_hand.pop(delivery.ack_token, None)
+        filled = v1.Settlement()
+        filled.CopyFrom(settlement)
+        filled.ack_token = delivery.ack_token
+        self._settler.add(filled)
+
+    def _extend(self, deadline: float) -> None:
+        """Extends what is in hand, three times a deadline, until stopped and settled."""
+        while not self._settler.wait_finished(deadline / 3):
+            oldest = time.monotonic() - self._longest_handling
+            with self._lock:
+                tokens = [token for token, since in self._in_hand.items() if since > oldest]
+            for token in tokens:
+                self._settler.add(v1.Settlement(ack_token=token, action=v1.SETTLEMENT_ACTION_EXTEND))
