@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -26,7 +28,10 @@ def conversation(event: v1.Event) -> Conversation:
 
 
 class ConversationPool(Generic[Item]):
-    """A bound on handlers that run, a bound on items that wait; the first failure ends it."""
+    """A bound on handlers that run, a bound on items that wait; the first failure ends it.
+
+    Of the items whose conversation is in no handler, the oldest goes first: one thread keeps the order of the log.
+    """
 
     def __init__(self, handle: Callable[[Item], None], concurrency: int, most_waiting: int) -> None:
         """`handle` runs on up to `concurrency` threads of the pool's own."""
@@ -35,8 +40,11 @@ class ConversationPool(Generic[Item]):
         self._handle = handle
         self._most_waiting = most_waiting
         self._changed = threading.Condition()
-        self._waiting: dict[Conversation, deque[Item]] = {}  # also empty: of a conversation that is in a handler
-        self._ready: deque[Conversation] = deque()  # have items waiting and none in a handler
+        self._numbers = itertools.count()
+        # Also empty: of a conversation that is in a handler.
+        self._waiting: dict[Conversation, deque[tuple[int, Item]]] = {}
+        # A heap of the conversations that have items waiting and none in a handler, by their oldest.
+        self._ready: list[tuple[int, Conversation]] = []
         self._count = 0
         self._closed = False
         self._failure: BaseException | None = None
@@ -60,12 +68,13 @@ class ConversationPool(Generic[Item]):
             if self._closed:
                 return False
             self._count += 1
+            numbered = next(self._numbers), item
             queue = self._waiting.get(key)
             if queue is None:
-                self._waiting[key] = deque([item])
-                self._ready.append(key)
+                self._waiting[key] = deque([numbered])
+                heapq.heappush(self._ready, (numbered[0], key))
             else:
-                queue.append(item)
+                queue.append(numbered)
             self._changed.notify_all()
             return True
 
@@ -73,7 +82,7 @@ class ConversationPool(Generic[Item]):
         """Starts no further handler. Does not wait. Returns the items that no handler will see."""
         with self._changed:
             self._closed = True
-            left = [item for queue in self._waiting.values() for item in queue]
+            left = [item for queue in self._waiting.values() for _, item in queue]
             self._waiting.clear()
             self._ready.clear()
             self._count = 0
@@ -91,8 +100,8 @@ class ConversationPool(Generic[Item]):
                 self._changed.wait_for(lambda: self._ready or self._closed)
                 if self._closed:
                     return
-                key = self._ready.popleft()
-                item = self._waiting[key].popleft()
+                _, key = heapq.heappop(self._ready)
+                _, item = self._waiting[key].popleft()
                 self._count -= 1
                 self._changed.notify_all()
             try:
@@ -106,7 +115,7 @@ class ConversationPool(Generic[Item]):
                 if self._closed:
                     return
                 if self._waiting[key]:
-                    self._ready.append(key)
+                    heapq.heappush(self._ready, (self._waiting[key][0][0], key))
                     self._changed.notify_all()
                 else:
                     del self._waiting[key]
