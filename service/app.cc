@@ -29,13 +29,19 @@
 #include "service/http/http_server.h"
 #include "service/messaging/account_directory.h"
 #include "service/messaging/labelling_event_log.h"
+#include "service/messaging/lease.h"
 #include "service/messaging/message_history.h"
+#include "service/messaging/quotas.h"
 #include "service/messaging/sender.h"
 #include "service/messaging/sent_messages.h"
+#include "service/messaging/session_reader.h"
+#include "service/messaging/session_silence.h"
+#include "service/messaging/session_watch.h"
 #include "service/messaging/status_index.h"
 #include "service/rpc/event_service.h"
 #include "service/rpc/grpc_server.h"
 #include "service/rpc/messaging_service.h"
+#include "service/rpc/quota_service.h"
 #include "service/rpc/session_service.h"
 #include "service/storage/store.h"
 #include "service/webhook/webhook_service.h"
@@ -49,6 +55,8 @@ constexpr absl::Duration kWebhookGrace = absl::Seconds(3);
 constexpr absl::Duration kCallGrace = absl::Seconds(10);
 constexpr absl::Duration kSettleGrace = absl::Seconds(8);
 constexpr absl::Duration kAdminGrace = absl::Seconds(1);
+// A session's state that was read so lately is not read again.
+constexpr absl::Duration kSessionReadMaxAge = absl::Milliseconds(500);
 
 StoreOptions ToStoreOptions(const Settings& settings) {
   StoreOptions options;
@@ -124,6 +132,7 @@ class App::Parts {
  private:
   absl::Status OpenTheStore(const Settings& settings);
   absl::Status AddAccounts(const Settings& settings);
+  void MakeSessionWatch(const Settings& settings);
   absl::Status StartGrpc(const Settings& settings);
   absl::Status StartWebhooks(const Settings& settings);
   absl::Status StartAdmin(const Settings& settings);
@@ -142,6 +151,11 @@ class App::Parts {
   std::unique_ptr<RequestLedger> ledger_;
   std::shared_ptr<SentMessages> sent_messages_;
   std::shared_ptr<StatusIndex> statuses_;
+  std::shared_ptr<Quotas> quotas_;
+  SessionSilence silence_;
+  std::shared_ptr<SessionReader> session_reader_;
+  std::shared_ptr<Lease> watch_lease_;
+  std::shared_ptr<SessionWatch> session_watch_;
   std::unique_ptr<LabellingEventLog> webhook_log_;
   std::unique_ptr<MessageHistory> history_;
   RecentPeers recent_peers_;
@@ -153,6 +167,7 @@ class App::Parts {
   std::unique_ptr<RpcMetrics> rpc_metrics_;
   std::unique_ptr<MessagingService> messaging_service_;
   std::unique_ptr<SessionService> session_service_;
+  std::unique_ptr<QuotaService> quota_service_;
   std::unique_ptr<EventService> event_service_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<WebhookMetrics> webhook_metrics_;
@@ -219,17 +234,53 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   RequestLedger::Options ledger;
   ledger.owner = std::string(store_.peers->Self());
   ledger.settle_limit = settings.limits.send_settle;
+  ledger.retention = settings.sends.request_id_retention;
   ledger.message_retention = settings.store.retention;
   ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_);
   retries_ = std::make_unique<RetryPolicy>(RetryPolicy::Options{}, random_);
   pacer_ = std::make_unique<Pacer>(settings.paces, recent_peers_, *store_.state, clock_, random_);
   LogPacing(settings);
-  sent_messages_ = SentMessages::Create({}, *store_.state, clock_, registry_);
+  SentMessages::Options messages;
+  messages.on_sent = [this](absl::string_view account, const SendResult& result) {
+    if (!result.simulated) silence_.NoteSent(account, result.session_id, clock_.Now());
+  };
+  sent_messages_ = SentMessages::Create(std::move(messages), *store_.state, clock_, registry_);
   statuses_ = StatusIndex::Create(settings.store.retention, *store_.state, clock_);
   webhook_log_ = std::make_unique<LabellingEventLog>(*store_.log, *sent_messages_, *statuses_);
   history_ = std::make_unique<MessageHistory>(accounts_, *ledger_, *statuses_, *store_.state);
-  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *sent_messages_, *pacer_, *retries_, clock_);
+  Quotas::Options quotas;
+  quotas.refuse_when_used_up = settings.sends.refuse_when_quota_used_up;
+  quotas_ = Quotas::Create(quotas, *store_.state, clock_, registry_);
+  for (const AccountSettings& account : settings.accounts) quotas_->Load(account.name);
+  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *sent_messages_, *quotas_, *pacer_, *retries_, clock_);
   return absl::OkStatus();
+}
+
+void App::Parts::MakeSessionWatch(const Settings& settings) {
+  std::vector<SessionWatch::Session> sessions;
+  for (const AccountSettings& account : settings.accounts) {
+    if (account.session_poll_interval == absl::ZeroDuration()) continue;
+    for (const std::string& id : account.session_ids) {
+      sessions.push_back({accounts_.Find(account.name), id, account.session_poll_interval, account.suspect_after});
+    }
+  }
+  session_reader_ = SessionReader::Create(kSessionReadMaxAge, clock_);
+  Lease::Options lease;
+  lease.name = "session_watch";
+  lease.owner = std::string(store_.peers->Self());
+  watch_lease_ = Lease::Create(lease, *store_.state, clock_);
+  const bool any = !sessions.empty();
+  session_watch_ =
+      SessionWatch::Create({*session_reader_, silence_, *watch_lease_, *store_.log, *store_.state, clock_, random_,
+                            [this](absl::AnyInvocable<void()&&> job) { hub_->Post(std::move(job)); }},
+                           std::move(sessions), registry_);
+  session_reader_->Observe(
+      [this](absl::string_view account, absl::string_view session_id, const SessionReader::Reading& reading) {
+        session_watch_->Note(account, session_id, reading);
+      });
+  if (!any) return;
+  watch_lease_->Start();
+  session_watch_->Start();
 }
 
 absl::Status App::Parts::StartGrpc(const Settings& settings) {
@@ -243,12 +294,15 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   hub_->Post(
       [this, since = clock_.Now() - settings.paces.general.reply_window] { recent_peers_.Refill(*store_.log, since); });
   hub_->Post([this] { statuses_->CatchUp(*store_.log); });
+  MakeSessionWatch(settings);
 
   rpc_metrics_ = std::make_unique<RpcMetrics>(registry_);
   messaging_service_ =
       std::make_unique<MessagingService>(MessagingService::Options{limits.max_image_bytes, limits.default_deadline},
                                          *sender_, *history_, *hub_, *rpc_metrics_, clock_, random_);
-  session_service_ = std::make_unique<SessionService>(limits.default_deadline, accounts_, *rpc_metrics_, clock_);
+  session_service_ = std::make_unique<SessionService>(limits.default_deadline, accounts_, *session_reader_,
+                                                      *session_watch_, *rpc_metrics_, clock_);
+  quota_service_ = std::make_unique<QuotaService>(limits.default_deadline, accounts_, *quotas_, *rpc_metrics_, clock_);
   EventServiceOptions events;
   events.max_streams = limits.streams;
   events.stream_max_age = limits.stream_max_age;
@@ -263,6 +317,7 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   server.credentials = *std::move(credentials);
   auto grpc = GrpcServer::Start(server, {{v1::MessagingService::service_full_name(), messaging_service_.get()},
                                          {v1::SessionService::service_full_name(), session_service_.get()},
+                                         {v1::QuotaService::service_full_name(), quota_service_.get()},
                                          {v1::EventService::service_full_name(), event_service_.get()}});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
@@ -273,7 +328,9 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
   WebhookOptions options;
   options.max_in_flight = settings.limits.webhooks_in_flight;
   options.on_verified = [this](const NewEvent& event) {
-    if (event.type != v1::EVENT_TYPE_INBOUND_MESSAGE || event.test) return;
+    if (event.test) return;
+    if (event.type == v1::EVENT_TYPE_MESSAGE_STATUS) silence_.NoteStatus(event.account, event.session_id);
+    if (event.type != v1::EVENT_TYPE_INBOUND_MESSAGE) return;
     recent_peers_.Note(event.account, event.session_id, event.peer, clock_.Now());
   };
   webhook_service_ =
@@ -312,6 +369,8 @@ void App::Parts::Stop() {
   });
   readiness_.SetNotReady("gateway", "draining");
   if (grpc_ != nullptr) grpc_->SetServing(false);
+  if (session_watch_ != nullptr) session_watch_->Stop();
+  if (watch_lease_ != nullptr) watch_lease_->Stop();
   if (webhook_service_ != nullptr) webhook_service_->Drain();
   if (webhook_server_ != nullptr) webhook_server_->Stop(kWebhookGrace);
   if (sent_messages_ != nullptr) sent_messages_->Close();

@@ -77,6 +77,8 @@ json::object DescribeAccount(const AccountSettings& account) {
   json::array ids;
   for (const std::string& id : account.session_ids) ids.push_back(ToJson(id));
   described["session_ids"] = std::move(ids);
+  described["session_poll_interval"] = ToJson(account.session_poll_interval);
+  described["suspect_after"] = ToJson(account.suspect_after);
   return described;
 }
 
@@ -91,6 +93,11 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"ring_bytes", limits.ring_bytes},
           {"send_settle", ToJson(limits.send_settle)},
           {"default_deadline", ToJson(limits.default_deadline)}};
+}
+
+json::object DescribeSends(const SendSettings& sends) {
+  return {{"request_id_retention", ToJson(sends.request_id_retention)},
+          {"refuse_when_quota_used_up", sends.refuse_when_quota_used_up}};
 }
 
 json::object DescribePace(const Pace& pace) {
@@ -140,6 +147,7 @@ std::string DescribeSettings(const Settings& settings) {
                         {"dedupe_retention", ToJson(settings.store.dedupe_retention)}};
   described["accounts"] = std::move(accounts);
   described["limits"] = DescribeLimits(settings.limits);
+  described["sends"] = DescribeSends(settings.sends);
   described["pacing"] = DescribePaces(settings.paces);
   described["log"] = {{"level", ToJson(LogLevelName(settings.log_level))}};
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "service/base/text.h"
 #include "service/config/base_url.h"
+#include "service/config/json_duration.h"
 
 namespace aulm::gateway {
 namespace {
@@ -77,6 +78,17 @@ class AccountReader {
                                          ? OnSignatureMismatch::kRetry
                                          : OnSignatureMismatch::kReject;
     settings.session_ids = ReadSessionIds(path, account);
+    if (account.has_session_poll_interval()) {
+      ReadInterval(absl::StrCat(path, ".session_poll_interval"), account.session_poll_interval(),
+                   settings.session_poll_interval);
+    }
+    if (account.has_suspect_after()) {
+      ReadInterval(absl::StrCat(path, ".suspect_after"), account.suspect_after(), settings.suspect_after);
+    }
+    if (settings.session_poll_interval > absl::ZeroDuration() && settings.session_ids.empty()) {
+      problems_.Add(absl::StrCat(path, ".session_poll_interval"), "stands without session_ids",
+                    "list the sessions that are to be watched under session_ids");
+    }
     return settings;
   }
 
@@ -201,6 +213,16 @@ class AccountReader {
       seen->push_back(secret);
     }
     return {.file = std::string(file), .value = Secret()};
+  }
+
+  void ReadInterval(const std::string& field, const google::protobuf::Duration& given, absl::Duration& setting) {
+    const absl::Duration value = absl::Seconds(given.seconds()) + absl::Nanoseconds(given.nanos());
+    if (value == absl::ZeroDuration() || (value >= absl::Seconds(1) && value <= absl::Hours(24))) {
+      setting = value;
+      return;
+    }
+    problems_.Add(field, absl::StrCat(ToJsonDuration(value), " is not within 1s to 86400s"),
+                  "give a duration in that range, or 0s for never");
   }
 
   std::vector<std::string> ReadSessionIds(const std::string& path, const config::v1::Account& account) {

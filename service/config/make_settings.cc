@@ -34,6 +34,7 @@ class SettingsReader {
     ReadStore();
     settings_.accounts = MakeAccounts(config_, environment_, read_file_, problems_);
     ReadLimits();
+    ReadSends();
     ReadLogLevel();
     settings_.paces = MakePaces(config_.pacing(), problems_);
     settings_.warnings = DescribeUnknownVariables(environment_);
@@ -196,6 +197,16 @@ class SettingsReader {
       ReadDuration("limits.default_deadline", limits.default_deadline(), absl::Seconds(1), absl::Minutes(10),
                    settings.default_deadline);
     }
+  }
+
+  void ReadSends() {
+    const config::v1::Sends& sends = config_.sends();
+    if (sends.has_request_id_retention()) {
+      // At least as long as a claim can be under way, with room.
+      ReadDuration("sends.request_id_retention", sends.request_id_retention(), absl::Hours(1), 90 * kDay,
+                   settings_.sends.request_id_retention);
+    }
+    settings_.sends.refuse_when_quota_used_up = sends.refuse_when_quota_used_up();
   }
 
   void ReadCount(absl::string_view field, int64_t value, int64_t lowest, int64_t highest, size_t& setting) {

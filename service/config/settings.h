@@ -65,6 +65,8 @@ struct AccountSettings {
   std::vector<SecretSource> webhook_secrets;     // at least one; a delivery signed with any of them is taken
   OnSignatureMismatch on_signature_mismatch = OnSignatureMismatch::kReject;
   std::vector<std::string> session_ids;  // UUIDs in lower case, none in two accounts; empty: not stated
+  absl::Duration session_poll_interval = absl::ZeroDuration();  // of session_ids; zero: never
+  absl::Duration suspect_after = absl::Minutes(10);             // connected, and no status for so long; zero: never
 };
 
 // Bounds that keep one caller, aulm or a stranger from using up the process.
@@ -81,6 +83,12 @@ struct LimitSettings {
   absl::Duration default_deadline = absl::Seconds(30);  // of unary calls whose caller set none
 };
 
+// What a send passes through besides its pace.
+struct SendSettings {
+  absl::Duration request_id_retention = absl::Hours(24);  // a repeat within it is not sent again
+  bool refuse_when_quota_used_up = false;                 // without asking aulm, until the quota's reset
+};
+
 struct Settings {
   GrpcListenerSettings grpc;
   ListenerSettings webhook{{"127.0.0.1", 8080}, std::nullopt};
@@ -88,6 +96,7 @@ struct Settings {
   StoreSettings store;
   std::vector<AccountSettings> accounts;  // at least one
   LimitSettings limits;
+  SendSettings sends;
   Paces paces;  // for live keys; test keys are not paced
   LogLevel log_level = LogLevel::kInfo;
   // Lines for the log at start: things that are no error and probably not meant, such as an unknown GATEWAY_ variable.

@@ -23,4 +23,11 @@ absl::StatusOr<AulmClient*> AccountDirectory::ForSession(absl::string_view sessi
   return bad.ToStatus();
 }
 
+AulmClient* AccountDirectory::Find(absl::string_view account) const {
+  for (const auto& client : clients_) {
+    if (client->account() == account) return client.get();
+  }
+  return nullptr;
+}
+
 }  // namespace aulm::gateway

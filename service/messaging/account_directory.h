@@ -21,6 +21,9 @@ class AccountDirectory {
   // there is; else INVALID_ARGUMENT naming `session_id` and the setting that is missing. Lives as long as this.
   absl::StatusOr<AulmClient*> ForSession(absl::string_view session_id) const;
 
+  // The account of that name; null when there is none. Lives as long as this.
+  AulmClient* Find(absl::string_view account) const;
+
  private:
   std::vector<std::unique_ptr<AulmClient>> clients_;
   absl::flat_hash_map<std::string, AulmClient*> by_session_;  // keys in lower case

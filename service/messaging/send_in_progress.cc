@@ -119,6 +119,9 @@ void SendInProgress::OnDeadline() {
 
 void SendInProgress::Pace() {
   if (IsOver()) return EndWith(GivenUpStatus());
+  if (absl::Status refusal = environment_.quotas.Check(client_->account()); !refusal.ok()) {
+    return EndWith(std::move(refusal));
+  }
   const auto next = [self = shared_from_this()](const absl::Status& status) { self->OnPaced(status); };
   if (!client_->live()) return next(absl::OkStatus());  // simulated sends burn no number
   Enter(Step::kPacing);
@@ -181,6 +184,7 @@ void SendInProgress::Ask() {
 }
 
 void SendInProgress::OnDone(absl::StatusOr<SendResult> result) {
+  environment_.quotas.Note(client_->account(), result);
   if (!result.ok() && TryAgain(result.status())) return;
   Settle(std::move(result));
 }

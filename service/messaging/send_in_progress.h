@@ -31,6 +31,7 @@ class SendInProgress final : public PendingSend,
     const AccountDirectory& accounts;
     const RequestLedger& ledger;
     SentMessages& messages;
+    Quotas& quotas;
     Pacer& pacer;
     RetryPolicy& retries;
     Clock& clock;

@@ -8,6 +8,7 @@
 #include "service/messaging/account_directory.h"
 #include "service/messaging/in_flight_sends.h"
 #include "service/messaging/pacer.h"
+#include "service/messaging/quotas.h"
 #include "service/messaging/request_ledger.h"
 #include "service/messaging/retry_policy.h"
 #include "service/messaging/send.h"
@@ -37,9 +38,15 @@ class Sender {
   using Done = absl::AnyInvocable<void(absl::StatusOr<SendAnswer>) &&>;
 
   // All outlive the sender and every send.
-  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, SentMessages& messages, Pacer& pacer,
-         RetryPolicy& retries, Clock& clock)
-      : accounts_(accounts), ledger_(ledger), messages_(messages), pacer_(pacer), retries_(retries), clock_(clock) {}
+  Sender(const AccountDirectory& accounts, const RequestLedger& ledger, SentMessages& messages, Quotas& quotas,
+         Pacer& pacer, RetryPolicy& retries, Clock& clock)
+      : accounts_(accounts),
+        ledger_(ledger),
+        messages_(messages),
+        quotas_(quotas),
+        pacer_(pacer),
+        retries_(retries),
+        clock_(clock) {}
 
   std::shared_ptr<PendingSend> Prepare(Send send, Done done);
 
@@ -47,6 +54,7 @@ class Sender {
   const AccountDirectory& accounts_;
   const RequestLedger& ledger_;
   SentMessages& messages_;
+  Quotas& quotas_;
   Pacer& pacer_;
   RetryPolicy& retries_;
   Clock& clock_;

@@ -25,11 +25,11 @@ prometheus::Family<prometheus::Counter>& Statuses(prometheus::Registry& registry
 
 std::shared_ptr<SentMessages> SentMessages::Create(Options options, StateStore& store, Clock& clock,
                                                    prometheus::Registry& registry) {
-  return std::shared_ptr<SentMessages>(new SentMessages(options, store, clock, registry));
+  return std::shared_ptr<SentMessages>(new SentMessages(std::move(options), store, clock, registry));
 }
 
 SentMessages::SentMessages(Options options, StateStore& store, Clock& clock, prometheus::Registry& registry)
-    : options_(options),
+    : options_(std::move(options)),
       store_(store),
       clock_(clock),
       from_memory_(Statuses(registry).Add({{"match", "memory"}})),
@@ -53,6 +53,7 @@ SentMessages::Expectation SentMessages::Expect(absl::string_view account, absl::
 }
 
 void SentMessages::Add(const Send& send, absl::string_view account, const SendResult& result) {
+  if (options_.on_sent) options_.on_sent(account, result);
   std::string key = MessageKey(account, send.session_id, result.message_id);
   if (key.empty()) return;
   std::string marks = EncodeMarks(ToMessageRecord(send, result, clock_.Now()));

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -32,6 +33,8 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
     size_t max_messages = 50'000;  // in memory, the oldest give way; some 300 bytes each, and the labels
     size_t max_bytes = 32 << 20;   // of keys and marks in memory
     absl::Duration longest_wait = absl::Seconds(1);
+    // Told of each message that Add is told of; must not block. May be empty.
+    std::function<void(absl::string_view account, const SendResult& result)> on_sent;
   };
 
   // What there is to say of the message that a status names.

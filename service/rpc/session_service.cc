@@ -22,33 +22,33 @@ class SessionStatusCall final : public UnaryCall {
   SessionStatusCall(std::string session_id, v1::GetSessionStatusResponse& response,
                     grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
                     absl::Duration default_deadline)
-      : UnaryCall(context, metrics, clock, default_deadline),
-        session_id_(std::move(session_id)),
-        response_(response),
-        clock_(clock) {}
+      : UnaryCall(context, metrics, clock, default_deadline), session_id_(std::move(session_id)), response_(response) {}
 
   void Refuse(const absl::Status& status) { End(status); }
 
-  void Begin(AulmClient& client) {
-    const std::string traceparent = Metadata("traceparent");
-    client.GetSessionStatus(session_id_, {answer_by(), traceparent},
-                            [this](absl::StatusOr<SessionStatus> status) { Complete(status); });
+  void Begin(AulmClient& client, SessionReader& reader, const SessionWatch& watch) {
+    reader.Read(client, session_id_, answer_by(), Metadata("traceparent"),
+                [this, &client, &watch](const absl::StatusOr<SessionReader::Reading>& reading) {
+                  Complete(reading, watch.suspect(client.account(), session_id_));
+                });
   }
 
  private:
-  void Complete(const absl::StatusOr<SessionStatus>& status) {
-    if (!status.ok()) {
-      aulm_request_id_ = AulmRequestIdOf(status.status()).value_or("");
-      End(status.status());
+  void Complete(const absl::StatusOr<SessionReader::Reading>& reading, bool suspect) {
+    if (!reading.ok()) {
+      aulm_request_id_ = AulmRequestIdOf(reading.status()).value_or("");
+      End(reading.status());
       return;
     }
-    aulm_request_id_ = status->aulm_request_id;
+    const SessionStatus& status = reading->status;
+    aulm_request_id_ = status.aulm_request_id;
     v1::Session& session = *response_.mutable_session();
-    session.set_session_id(RepairUtf8(status->session_id));
-    session.set_state(SessionStateOf(status->status));
-    session.set_aulm_state(RepairUtf8(status->status));
+    session.set_session_id(RepairUtf8(status.session_id));
+    session.set_state(SessionStateOf(status.status));
+    session.set_aulm_state(RepairUtf8(status.status));
+    session.set_suspect(suspect && session.state() == v1::SESSION_STATE_CONNECTED);
     *session.mutable_observed_time() =
-        google::protobuf::util::TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis(clock_.Now()));
+        google::protobuf::util::TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis(reading->observed));
     AddRequestIdTrailer(aulm_request_id_, context());
     End(absl::OkStatus());
   }
@@ -60,16 +60,17 @@ class SessionStatusCall final : public UnaryCall {
 
   const std::string session_id_;
   v1::GetSessionStatusResponse& response_;
-  const Clock& clock_;
   std::string aulm_request_id_;
 };
 
 }  // namespace
 
-SessionService::SessionService(absl::Duration default_deadline, const AccountDirectory& accounts, RpcMetrics& metrics,
-                               const Clock& clock)
+SessionService::SessionService(absl::Duration default_deadline, const AccountDirectory& accounts, SessionReader& reader,
+                               const SessionWatch& watch, RpcMetrics& metrics, const Clock& clock)
     : default_deadline_(default_deadline),
       accounts_(accounts),
+      reader_(reader),
+      watch_(watch),
       clock_(clock),
       metrics_(
           metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.SessionService", "GetSessionStatus")) {}
@@ -89,7 +90,7 @@ grpc::ServerUnaryReactor* SessionService::GetSessionStatus(grpc::CallbackServerC
     call->Refuse(client.status());
     return call;
   }
-  call->Begin(**client);
+  call->Begin(**client, reader_, watch_);
   return call;
 }
 

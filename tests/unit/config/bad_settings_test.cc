@@ -50,7 +50,7 @@ const BadSettings kTable[] = {
     {"[]", {}, "$D/c.json: is not a JSON object: write { \"accounts\": … }, as docs/configuration.md shows"},
     {R"({"_comment": "x"})",
      {},
-     "_comment: unknown field: the fields here are listeners, store, accounts, limits, log, pacing"},
+     "_comment: unknown field: the fields here are listeners, store, accounts, limits, log, pacing, sends"},
     {R"({"pacing": {"interval": "0s"}})", {}, "pacing.interval: is 0: give 1ms to 24h"},
     {R"({"pacing": {"jitter": 2}})", {}, "pacing.jitter: is outside 0 to 1: give a part such as 0.2"},
     {R"({"pacing": {"jitter": "x"}})",
@@ -370,6 +370,11 @@ const BadSettings kTable[] = {
      "limits.max_in_flight: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
      "default_deadline"},
+    {R"({"sends": {"request_id_retention": "3599s"}})",
+     {},
+     "sends.request_id_retention: 3599s is not within 3600s to 7776000s: give a duration in that range, or leave it "
+     "out "
+     "for 86400s"},
     {R"({"log": {"level": "INFO"}})", {}, "log.level: \"INFO\" is no level: write trace, debug, info, warn or error"},
     {R"({"log": {"level": "in\u0007fo"}})", {}, "log.level: holds a control character: leave it out"},
 

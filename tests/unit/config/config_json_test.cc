@@ -33,7 +33,8 @@ constexpr char kEverything[] = R"({
   "store": {"url": "j", "retention": "1.5s", "max_bytes": "9223372036854775807", "dedupe_retention": "0.000000001s"},
   "accounts": [
     {"name": "k", "base_url": "l", "api_key_file": "m", "webhook_secret_files": ["n", "o"],
-     "on_signature_mismatch": "ON_SIGNATURE_MISMATCH_RETRY", "session_ids": ["p"]},
+     "on_signature_mismatch": "ON_SIGNATURE_MISMATCH_RETRY", "session_ids": ["p"],
+     "session_poll_interval": "20s", "suspect_after": "21s"},
     {"name": "q \u00e4 \ud83d\ude00"}, {}],
   "limits": {"max_image_bytes": 1, "webhook_body_bytes": 2, "webhook_connections": 3, "webhooks_in_flight": 4,
     "streams": 5, "stream_max_age": "6s", "stream_stall": "7s", "ring_bytes": 8, "send_settle": "9s",
@@ -42,6 +43,7 @@ constexpr char kEverything[] = R"({
     "max_wait": "15s", "daily_limit": 16, "warm_up": {"days": 17, "first_day_limit": 18, "last_day_limit": 19},
     "sessions": [{"session_id": "s", "active_since": "t", "off": true, "interval": "11s", "jitter": 0.5, "burst": 12, "reply_interval": "13s", "reply_window": "14s",
     "max_wait": "15s", "daily_limit": 16, "warm_up": {"days": 17, "first_day_limit": 18, "last_day_limit": 19}}]},
+  "sends": {"request_id_retention": "22s", "refuse_when_quota_used_up": true},
   "log": {"level": "r"}})";
 
 TEST(ConfigJsonTest, ReadsEveryFieldAsProtobufDoes) {

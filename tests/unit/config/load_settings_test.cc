@@ -79,7 +79,9 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
               "dedupe_retention": "2592001s"},
     "accounts": [{"name": "shop-1", "base_url": "https://eu.aulm.io/", "api_key_file": "$D/key",
                   "webhook_secret_files": ["$D/secrets"], "on_signature_mismatch": "RETRY",
-                  "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"]}],
+                  "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"], "session_poll_interval": "60s",
+                  "suspect_after": "0s"}],
+    "sends": {"request_id_retention": "3600s", "refuse_when_quota_used_up": true},
     "limits": {"max_image_bytes": 1024, "webhook_body_bytes": 1025, "webhook_connections": 1, "webhooks_in_flight": 2,
                "streams": 3, "stream_max_age": "60s", "stream_stall": "1s", "ring_bytes": 1048576,
                "send_settle": "1.5s", "default_deadline": "2s"},
@@ -106,6 +108,10 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
   EXPECT_EQ(settings.accounts[0].webhook_secrets[0].file, folder_.Path("secrets"));
   EXPECT_EQ(settings.accounts[0].on_signature_mismatch, OnSignatureMismatch::kRetry);
   EXPECT_THAT(settings.accounts[0].session_ids, ElementsAre("aaaaaaaa-2222-3333-4444-555555555555"));
+  EXPECT_EQ(settings.accounts[0].session_poll_interval, absl::Minutes(1));
+  EXPECT_EQ(settings.accounts[0].suspect_after, absl::ZeroDuration());
+  EXPECT_EQ(settings.sends.request_id_retention, absl::Hours(1));
+  EXPECT_TRUE(settings.sends.refuse_when_quota_used_up);
   EXPECT_EQ(settings.limits.max_image_bytes, 1024u);
   EXPECT_EQ(settings.limits.webhook_body_bytes, 1025u);
   EXPECT_EQ(settings.limits.webhook_connections, 1u);
@@ -252,7 +258,9 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
       "on_signature_mismatch": "REJECT",
       "session_ids": [
         "11111111-2222-3333-4444-555555555555"
-      ]
+      ],
+      "session_poll_interval": "0s",
+      "suspect_after": "600s"
     },
     {
       "name": "default",
@@ -260,7 +268,9 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
       "api_key": "(set)",
       "webhook_secret": "(set)",
       "on_signature_mismatch": "REJECT",
-      "session_ids": []
+      "session_ids": [],
+      "session_poll_interval": "0s",
+      "suspect_after": "600s"
     }
   ],
   "limits": {
@@ -274,6 +284,10 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "ring_bytes": 33554432,
     "send_settle": "60s",
     "default_deadline": "30s"
+  },
+  "sends": {
+    "request_id_retention": "86400s",
+    "refuse_when_quota_used_up": false
   },
   "pacing": {
     "off": false,

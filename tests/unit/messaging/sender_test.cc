@@ -68,12 +68,13 @@ class SenderTest : public testing::Test {
     accounts_->Add(*std::move(client), {});
     ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
     retries_.emplace(RetryPolicy::Options{}, random_);
-    messages_ = SentMessages::Create({}, store_, clock_, messages_registry_.emplace());
+    messages_ = SentMessages::Create({}, store_, clock_, restarted_registry_.emplace());
+    quotas_ = Quotas::Create({.refuse_when_used_up = true}, store_, clock_, *restarted_registry_);
     Paces paces;
     paces.general.off = true;  // pacing has tests of its own, and one here that turns it on
     paces.by_session[kPacedSession] = Pace{.jitter = 0, .burst = 1};
     pacer_.emplace(paces, recent_, store_, clock_, random_);
-    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *pacer_, *retries_, clock_);
+    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *quotas_, *pacer_, *retries_, clock_);
   }
 
   Answer Begin(Send send) {
@@ -108,7 +109,8 @@ class SenderTest : public testing::Test {
   std::optional<AccountDirectory> accounts_;
   std::optional<RequestLedger> ledger_;
   RecentPeers recent_;
-  std::optional<prometheus::Registry> messages_registry_;  // one a process
+  std::optional<prometheus::Registry> restarted_registry_;  // one a process
+  std::shared_ptr<Quotas> quotas_;
   std::shared_ptr<SentMessages> messages_;
   std::optional<Pacer> pacer_;
   std::optional<RetryPolicy> retries_;
@@ -390,6 +392,19 @@ TEST_F(SenderTest, RetriesStayWithinTheirBudget) {
   // 100 sends earn 10 retries, and 10 were saved up.
   EXPECT_LE(tries, 100 + 20);
   EXPECT_GE(tries, 100 + 15);
+}
+
+TEST_F(SenderTest, UsedUpQuotaRefusesNewSendsAndStillReplaysOldOnes) {
+  HttpResponse last = Accepted();
+  last.headers.insert(
+      last.headers.end(),
+      {{"x-ratelimit-limit", "10"}, {"x-ratelimit-remaining", "0"}, {"x-ratelimit-reset", "2100-01-01T00:00:00Z"}});
+  transport_.AnswerNext(last);
+  Begin(TextSendOf("order-1"));
+
+  ExpectError(Begin(TextSendOf("order-2")), GatewayReason::kQuotaUsedUp, Outcome::kNotSent);
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/true);
+  EXPECT_EQ(transport_.requests().size(), 1u);
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#include "service/rpc/quota_service.h"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/time_util.h"
+#include "service/base/status_details.h"
+#include "service/rpc/unary_call.h"
+
+namespace aulm::gateway {
+namespace {
+
+using google::protobuf::util::TimeUtil;
+
+constexpr size_t kMaxAccountBytes = 63;
+
+// One GetQuota call.
+class QuotaCall final : public UnaryCall {
+ public:
+  QuotaCall(std::string account, v1::GetQuotaResponse& response, grpc::CallbackServerContext& context,
+            MethodMetrics& metrics, const Clock& clock, absl::Duration default_deadline)
+      : UnaryCall(context, metrics, clock, default_deadline), account_(std::move(account)), response_(response) {}
+
+  void Refuse(const absl::Status& status) { End(status); }
+
+  void Begin(Quotas& quotas) {
+    quotas.Get(account_, [this](const absl::StatusOr<std::optional<Quotas::Seen>>& seen) { Complete(seen); });
+  }
+
+ private:
+  void Complete(const absl::StatusOr<std::optional<Quotas::Seen>>& seen) {
+    if (!seen.ok() || !seen->has_value()) return End(seen.status());
+    const RateLimit& limit = (*seen)->limit;
+    v1::RateLimit& told = *response_.mutable_rate_limit();
+    told.set_limit(limit.limit);
+    told.set_remaining(limit.remaining);
+    if (limit.reset.has_value()) told.mutable_reset_time()->set_seconds(absl::ToUnixSeconds(*limit.reset));
+    *response_.mutable_observed_time() = TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis((*seen)->observed));
+    End(absl::OkStatus());
+  }
+
+  void Describe(LogLine& line) const override { line.Field("account", account_); }
+
+  const std::string account_;
+  v1::GetQuotaResponse& response_;
+};
+
+}  // namespace
+
+QuotaService::QuotaService(absl::Duration default_deadline, const AccountDirectory& accounts, Quotas& quotas,
+                           RpcMetrics& metrics, const Clock& clock)
+    : default_deadline_(default_deadline),
+      accounts_(accounts),
+      quotas_(quotas),
+      clock_(clock),
+      metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.QuotaService", "GetQuota")) {}
+
+grpc::ServerUnaryReactor* QuotaService::GetQuota(grpc::CallbackServerContext* context,
+                                                 const v1::GetQuotaRequest* request, v1::GetQuotaResponse* response) {
+  const std::string account = request->account().empty() ? "default" : request->account();
+  auto* call =
+      new QuotaCall(account.substr(0, kMaxAccountBytes), *response, *context, metrics_, clock_, default_deadline_);
+  if (account.size() > kMaxAccountBytes) {
+    FieldViolations bad;
+    bad.Add("account", absl::StrCat("must have at most ", kMaxAccountBytes, " characters"));
+    call->Refuse(bad.ToStatus());
+  } else if (accounts_.Find(account) == nullptr) {
+    call->Refuse(GatewayError(GatewayReason::kAccountNotFound,
+                              "the gateway has no account of this name; its accounts stand in its configuration"));
+  } else {
+    call->Begin(quotas_);
+  }
+  return call;
+}
+
+}  // namespace aulm::gateway
