@@ -38,7 +38,7 @@ class FrameStream:
         self._call = call
         self._changed = threading.Condition()
         self._frames: deque[v1.SubscribeEventsResponse] = deque()
-        self._reading_since = time.monotonic()
+        self._waiting_since: float | None = None  # the taker, for a frame; None while it is busy with one
         self._end: CallError | None = None
         self._cancelled = False
         threading.Thread(target=self._read, name="aulm-gateway-frames", daemon=True).start()
@@ -46,9 +46,12 @@ class FrameStream:
     def take(self, patience: float) -> v1.SubscribeEventsResponse | None:
         """The next frame; None after `patience` seconds, or once the stream has ended and every frame was taken."""
         with self._changed:
+            if self._waiting_since is None:
+                self._waiting_since = time.monotonic()
             self._changed.wait_for(lambda: self._frames or self._end or self._cancelled, max(patience, 0))
             if not self._frames or self._cancelled:
                 return None
+            self._waiting_since = None
             self._changed.notify_all()
             return self._frames.popleft()
 
@@ -60,9 +63,9 @@ class FrameStream:
 
     @property
     def silence(self) -> float:
-        """For how many seconds the gateway has sent nothing although we were reading."""
+        """For how many seconds the taker has waited for a frame in vain."""
         with self._changed:
-            return 0 if self._frames else time.monotonic() - self._reading_since
+            return 0 if self._waiting_since is None else time.monotonic() - self._waiting_since
 
     def cancel(self) -> None:
         """Ends the call and a `take` that waits, soon. Any thread, any time, and again."""
@@ -79,7 +82,6 @@ class FrameStream:
                     self._frames.append(frame)
                     self._changed.notify_all()
                     self._changed.wait_for(lambda: len(self._frames) < _MOST_WAITING_FRAMES or self._cancelled)
-                    self._reading_since = time.monotonic()
                     if self._cancelled:
                         break
         except grpc.RpcError as error:

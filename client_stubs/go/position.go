@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"sync"
+	"time"
+)
+
+// place is one cursor on the way, passed once it is done.
+type place struct {
+	cursor string
+	done   bool
+}
+
+// position knows how far a subscriber has come: what it received, what it handled, and what it saved of that. Events may be
+// handled in another order than they came; the position stands before the oldest one that is not handled. Safe for
+// concurrent use; whoever calls done or saveIfDue may block on the store.
+type position struct {
+	store    CursorStore // nil: nothing is saved
+	interval time.Duration
+	notSaved func(error)
+
+	mu      sync.Mutex
+	places  []*place        // from the oldest that is not done
+	unsaved []string        // cursors behind saved, up to handled
+	known   map[string]bool // cursors in places and unsaved
+	last    string          // what came last
+	handled string
+
+	saving  sync.Mutex // held while the store is called
+	saved   string
+	savedAt time.Time
+}
+
+func newPosition(store CursorStore, interval time.Duration, notSaved func(error)) *position {
+	return &position{store: store, interval: interval, notSaved: notSaved, known: map[string]bool{}, savedAt: time.Now()}
+}
+
+// load takes the position from the store.
+func (p *position) load() (string, error) {
+	if p.store == nil {
+		return "", nil
+	}
+	cursor, err := p.store.Load()
+	if err != nil {
+		return "", err
+	}
+	p.saved, p.handled = string(cursor), string(cursor)
+	return p.saved, nil
+}
+
+// add notes an event that was received; nil when it was received before, and its handling is not yet saved.
+func (p *position) add(cursor []byte) *place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	added := &place{cursor: string(cursor)}
+	if p.known[added.cursor] {
+		return nil
+	}
+	p.last = added.cursor
+	p.known[added.cursor] = true
+	p.places = append(p.places, added)
+	return added
+}
+
+// moveTo notes that nothing is left to handle between what was added last and this cursor.
+func (p *position) moveTo(cursor string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cursor == "" || cursor == p.last {
+		return
+	}
+	p.last = cursor
+	p.known[cursor] = true
+	p.places = append(p.places, &place{cursor: cursor, done: true})
+	p.advance()
+}
+
+// done notes that an event was handled.
+func (p *position) done(handled *place) {
+	p.mu.Lock()
+	handled.done = true
+	p.advance()
+	p.mu.Unlock()
+	p.saveIfDue()
+}
+
+// advance passes what is done. With mu held.
+func (p *position) advance() {
+	for len(p.places) > 0 && p.places[0].done {
+		p.handled = p.places[0].cursor
+		p.places = p.places[1:]
+		if p.store == nil {
+			delete(p.known, p.handled)
+		} else {
+			p.unsaved = append(p.unsaved, p.handled)
+		}
+	}
+}
+
+// saveIfDue saves when something is to be saved and the interval has passed.
+func (p *position) saveIfDue() {
+	p.saving.Lock()
+	due := time.Since(p.savedAt) >= p.interval
+	p.saving.Unlock()
+	if due {
+		p.save()
+	}
+}
+
+// save saves now. A store that fails is told of, and tried again later.
+func (p *position) save() {
+	if p.store == nil {
+		return
+	}
+	p.saving.Lock()
+	defer p.saving.Unlock()
+	p.mu.Lock()
+	cursor := p.handled
+	p.mu.Unlock()
+	if cursor == "" || cursor == p.saved {
+		return
+	}
+	p.savedAt = time.Now() // also after a failure: it is not tried again at once
+	if err := p.store.Save([]byte(cursor)); err != nil {
+		p.notSaved(err)
+		return
+	}
+	p.saved = cursor
+	p.forgetUpTo(cursor)
+}
+
+func (p *position) forgetUpTo(saved string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.unsaved) > 0 {
+		cursor := p.unsaved[0]
+		p.unsaved = p.unsaved[1:]
+		delete(p.known, cursor)
+		if cursor == saved {
+			return
+		}
+	}
+}
