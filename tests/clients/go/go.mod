@@ -5,7 +5,11 @@ go 1.24.0
 
 replace github.com/aulm/aulm-gateway/client_stubs/go => ../../../client_stubs/go
 
-require github.com/aulm/aulm-gateway/client_stubs/go v0.0.0-00010101000000-000000000000
+require (
+	github.com/aulm/aulm-gateway/client_stubs/go v0.0.0-00010101000000-000000000000
+	google.golang.org/grpc v1.80.0
+	google.golang.org/protobuf v1.36.12
+)
 
 require (
 	github.com/google/uuid v1.6.0 // indirect
@@ -13,6 +17,4 @@ require (
 	golang.org/x/sys v0.40.0 // indirect
 	golang.org/x/text v0.33.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260120221211-b8f7ae30c516 // indirect
-	google.golang.org/grpc v1.80.0 // indirect
-	google.golang.org/protobuf v1.36.12 // indirect
 )
