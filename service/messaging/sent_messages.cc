@@ -85,13 +85,13 @@ void SentMessages::Find(absl::string_view account, absl::string_view session_id,
                if (!entry.ok() || !entry->has_value() || !record.ParseFromString((*entry)->value)) {
                  return self->FindOrWait(conversation, std::move(key), std::move(found));
                }
-               std::string marks = EncodeMarks(record);
+               Match match{true, EncodeMarks(record)};
                {
                  absl::MutexLock lock(&self->mutex_);
-                 self->Remember(std::move(key), marks);  // further statuses of it will come
+                 self->Remember(std::move(key), match.marks);  // further statuses of it will come
                }
                self->from_store_.Increment();
-               std::move(found)(Match{true, std::move(marks)});
+               std::move(found)(std::move(match));
              });
 }
 

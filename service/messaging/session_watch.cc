@@ -141,12 +141,25 @@ void SessionWatch::Poll(Watched& watched) {
   if (!environment_.lease.held()) return Refresh(watched);
   // A key that aulm refuses is let through once in five minutes, by the client's gate. What comes of the read is noted
   // by the reader's observer.
-  environment_.reader.Read(*session.client, session.session_id, environment_.clock.Now() + kPollLimit, "",
-                           [self = shared_from_this()](const absl::StatusOr<SessionReader::Reading>& reading) {
-                             (reading.ok() ? self->polls_ok_ : self->polls_failed_).Increment();
-                             if (reading.ok()) return;
-                             LogLine(LogLevel::kDebug, "session not read").Field("reason", ReasonOf(reading.status()));
-                           });
+  environment_.reader.Read(
+      *session.client, session.session_id, environment_.clock.Now() + kPollLimit, "",
+      [self = shared_from_this(), &watched](const absl::StatusOr<SessionReader::Reading>& reading) {
+        self->CountPoll(watched, reading.status());
+      });
+}
+
+void SessionWatch::CountPoll(Watched& watched, const absl::Status& result) {
+  (result.ok() ? polls_ok_ : polls_failed_).Increment();
+  const std::string reason = result.ok() ? "" : ReasonOf(result);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (std::exchange(watched.failing_because, reason) == reason || stopped_) return;
+  }
+  // Said once, not at every poll: a session that aulm does not know stays unknown.
+  LogLine(result.ok() ? LogLevel::kInfo : LogLevel::kWarn, result.ok() ? "session is read again" : "session not read")
+      .Field("account", watched.settings.client->account())
+      .Field("session_id", watched.settings.session_id)
+      .Field("reason", reason);
 }
 
 void SessionWatch::Refresh(Watched& watched) {

@@ -85,6 +85,7 @@ class SessionWatch : public std::enable_shared_from_this<SessionWatch> {
     // The newest reading that waits while an older one is worked on.
     std::optional<SessionReader::Reading> waiting;
     bool busy = false;
+    std::string failing_because;  // the reason of the last poll's error; empty when it was none
     // What the store has. Touched by whoever set `busy`; `record` also read under the mutex.
     bool known = false;
     Record record;
@@ -97,6 +98,7 @@ class SessionWatch : public std::enable_shared_from_this<SessionWatch> {
   void PollLater(Watched& watched, absl::Duration delay);
   // What the replica that polls has found.
   void Refresh(Watched& watched) ABSL_LOCKS_EXCLUDED(mutex_);
+  void CountPoll(Watched& watched, const absl::Status& result) ABSL_LOCKS_EXCLUDED(mutex_);
   void Poll(Watched& watched) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The steps of one reading: what the store has, whether the session is suspect, what changed, its event.
@@ -117,7 +119,7 @@ class SessionWatch : public std::enable_shared_from_this<SessionWatch> {
   // By account and session; made at the start, then constant.
   absl::flat_hash_map<std::string, std::unique_ptr<Watched>> sessions_;
 
-  mutable absl::Mutex mutex_;  // of `waiting`, `busy` and `record` of each
+  mutable absl::Mutex mutex_;  // of `waiting`, `busy`, `failing_because` and `record` of each
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

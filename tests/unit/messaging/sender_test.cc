@@ -407,5 +407,46 @@ TEST_F(SenderTest, UsedUpQuotaRefusesNewSendsAndStillReplaysOldOnes) {
   EXPECT_EQ(transport_.requests().size(), 1u);
 }
 
+TEST_F(SenderTest, StatusDuringTheSendWaitsForItsMessageAndGetsItsLabels) {
+  Send send = TextSendOf("order-1");
+  send.labels = {{"order", "4711"}};
+  Begin(send);
+  std::optional<SentMessages::Match> match;
+  messages_->Find("default", kSession, "+966512345678", "m-1",
+                  [&](SentMessages::Match found) { match = std::move(found); });
+  ASSERT_FALSE(match.has_value());
+
+  transport_.Answer(0, Accepted());
+
+  ASSERT_TRUE(match.has_value());
+  EXPECT_TRUE(match->known);
+  EXPECT_FALSE(match->marks.empty());
+}
+
+TEST_F(SenderTest, StatusIsLetGoWhenTheAnswerIsLost) {
+  Begin(TextSendOf("order-1"));
+  std::optional<SentMessages::Match> match;
+  messages_->Find("default", kSession, "+966512345678", "m-1",
+                  [&](SentMessages::Match found) { match = std::move(found); });
+
+  transport_.Answer(0, Lost());
+
+  ASSERT_TRUE(match.has_value());
+  EXPECT_FALSE(match->known);
+}
+
+TEST_F(SenderTest, RetriedSendIsExpectedOnce) {
+  transport_.AnswerNext(NeverConnected());
+  Begin(TextSendOf("order-1"));
+  transport_.AnswerNext(Accepted());
+  clock_.Advance(absl::Seconds(1));
+  std::optional<SentMessages::Match> match;
+
+  messages_->Find("default", kSession, "+966512345678", "another",
+                  [&](SentMessages::Match found) { match = std::move(found); });
+
+  EXPECT_TRUE(match.has_value()) << "no send is under way any more";
+}
+
 }  // namespace
 }  // namespace aulm::gateway
