@@ -370,6 +370,13 @@ const BadSettings kTable[] = {
      "limits.max_in_flight: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
      "default_deadline"},
+    {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "session_poll_interval": "60s")"),
+     {},
+     "accounts[0].session_poll_interval: stands without session_ids: list the sessions that are to be watched under "
+     "session_ids"},
+    {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "suspect_after": "0.5s")"),
+     {},
+     "accounts[0].suspect_after: 0.5s is not within 1s to 86400s: give a duration in that range, or 0s for never"},
     {R"({"sends": {"request_id_retention": "3599s"}})",
      {},
      "sends.request_id_retention: 3599s is not within 3600s to 7776000s: give a duration in that range, or leave it "
