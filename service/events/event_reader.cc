@@ -17,16 +17,15 @@ constexpr size_t kReadEvents = 1024;
 // What cursor, ingested_time and their tags add to an event.
 constexpr size_t kAddedBytes = 48;
 
-void AddEvent(const LoggedEvent& logged, uint64_t epoch, v1::ReadEventsResponse& response) {
-  v1::Event& event = *response.add_events();
+}  // namespace
+
+void DecodeEvent(const LoggedEvent& logged, uint64_t epoch, v1::Event& event) {
   event.ParseFromArray(logged.event.data(), static_cast<int>(logged.event.size()));
   event.set_cursor(EncodeCursor({epoch, logged.sequence, Fingerprint(logged)}));
   *event.mutable_ingested_time() =
       google::protobuf::util::TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis(logged.ingested));
   if (!logged.raw_body.empty()) event.set_raw_body(logged.raw_body.data(), logged.raw_body.size());
 }
-
-}  // namespace
 
 absl::StatusOr<v1::ReadEventsResponse> ReadEventPage(EventLog& log, const ReadSpec& spec) {
   const absl::StatusOr<Position> start = ResolveStart(log, spec.start);
@@ -50,7 +49,7 @@ absl::StatusOr<v1::ReadEventsResponse> ReadEventPage(EventLog& log, const ReadSp
         const size_t event_bytes = event.event.size() + event.raw_body.size() + kAddedBytes;
         full = size() > 0 && bytes + event_bytes > kMaxPageBytes;
         if (full) break;
-        AddEvent(event, epoch, response);
+        DecodeEvent(event, epoch, *response.add_events());
         bytes += event_bytes;
       }
       last = &event;

@@ -18,6 +18,7 @@
 #include "service/events/event_hub.h"
 #include "service/events/events_metrics.h"
 #include "service/events/frame.h"
+#include "service/events/frame_source.h"
 #include "service/events/stream_spec.h"
 
 namespace aulm::gateway {
@@ -41,11 +42,8 @@ struct EventStreamContext {
 // It knows no transport and keeps no queue: a frame is made when Next is called and events are there, from the hub's
 // ring or, behind it, from pages of the log that it has read on a worker thread, one at a time. Thread-safe; nothing
 // here blocks. Callbacks run inline or on a thread of the hub's, the clock's or a worker's, never under a lock.
-class EventStream final : public HeadWaiter, public std::enable_shared_from_this<EventStream> {
+class EventStream final : public FrameSource, public HeadWaiter, public std::enable_shared_from_this<EventStream> {
  public:
-  using StartCallback = absl::AnyInvocable<void(absl::Status) &&>;
-  using FrameCallback = absl::AnyInvocable<void(absl::StatusOr<Frame>) &&>;
-
   using CloseCallback = std::function<void(const EventStream*)>;
 
   // `on_close` runs once, in Close.
@@ -53,30 +51,23 @@ class EventStream final : public HeadWaiter, public std::enable_shared_from_this
 
   // Finds the start in the log, then calls `done` exactly once; Next may be called after OK. Errors: CURSOR_EXPIRED,
   // STORE_UNAVAILABLE, DRAINING; CANCELLED after Close. Once.
-  void Start(StartCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Start(StartCallback done) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Calls `done` with the next frame when there is one: Started first, then EventBatch, Heartbeat and Gap frames, Drain
   // last. At most one call is outstanding, and `done` may make the next. An error is the end of the stream, and what to
   // tell the subscriber: DRAINING after a Drain frame, CURSOR_EXPIRED when retention overtook it. After Close, `done`
   // is dropped without being called.
-  void Next(FrameCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Next(FrameCallback done) override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Ends the stream: the next frame is Drain, at once where Next waits.
   void Drain() ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The subscriber is gone, or has been told the end. Drops what Next was given; more calls do nothing.
-  void Close() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Close() override ABSL_LOCKS_EXCLUDED(mutex_);
 
-  const std::string& id() const { return id_; }
+  const std::string& id() const override { return id_; }
 
-  // What was handed out, for the log line.
-  struct Totals {
-    uint64_t frames = 0;
-    uint64_t events = 0;
-    uint64_t bytes = 0;
-    uint64_t sequence = 0;  // the position
-  };
-  Totals totals() const ABSL_LOCKS_EXCLUDED(mutex_);
+  Totals totals() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Events stored but not looked at; 0 before the start is found.
   uint64_t LagEvents() const ABSL_LOCKS_EXCLUDED(mutex_);

@@ -19,17 +19,6 @@ absl::Status StoreUnavailable(const absl::Status& cause) {
 // True when a cursor of `epoch` belongs to the log. A log that was copied may come to accept its source's epoch too.
 bool IsOfThisLog(uint64_t epoch, const LogInfo& info) { return epoch == info.epoch; }
 
-// Gives the position its event's fingerprint, where it has an event.
-absl::StatusOr<Position> PositionAt(EventLog& log, uint64_t sequence) {
-  if (sequence == 0) return Position{};
-  ReadLimits one;
-  one.max_events = 1;
-  absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
-  if (!page.ok()) return StoreUnavailable(page.status());
-  if (page->events.empty() || page->events.front().sequence != sequence) return Position{sequence, 0};
-  return Position{sequence, Fingerprint(page->events.front())};
-}
-
 }  // namespace
 
 absl::Status CursorExpired(const LogInfo& info, absl::string_view why) {
@@ -45,6 +34,16 @@ absl::Status CheckCoverage(const Cursor& cursor, const LogInfo& info) {
   if (cursor.sequence > info.head) return CursorExpired(info, "is of events that this event log lost");
   if (cursor.sequence < info.earliest - 1) return CursorExpired(info, kTooOld);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Position> PositionAt(EventLog& log, uint64_t sequence) {
+  if (sequence == 0) return Position{};
+  ReadLimits one;
+  one.max_events = 1;
+  absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
+  if (!page.ok()) return StoreUnavailable(page.status());
+  if (page->events.empty() || page->events.front().sequence != sequence) return Position{sequence, 0};
+  return Position{sequence, Fingerprint(page->events.front())};
 }
 
 absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor) {

@@ -42,6 +42,9 @@ absl::Status CheckCoverage(const Cursor& cursor, const LogInfo& info);
 // when another event stands at its sequence; STORE_UNAVAILABLE.
 absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor);
 
+// The position of `sequence`, with the fingerprint of the event there, where there is one. Error: STORE_UNAVAILABLE.
+absl::StatusOr<Position> PositionAt(EventLog& log, uint64_t sequence);
+
 // The position of any start. Errors: as ResolveCursor.
 absl::StatusOr<Position> ResolveStart(EventLog& log, const LogStart& start);
 

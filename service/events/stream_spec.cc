@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "google/protobuf/util/time_util.h"
 #include "service/base/status_details.h"
 #include "service/base/text.h"
+#include "service/events/start_request.h"
 
 namespace aulm::gateway {
 namespace {
@@ -16,9 +16,6 @@ constexpr int kMaxFilterEntries = 1000;
 constexpr size_t kMaxFilterTextBytes = 256;
 constexpr uint32_t kMaxBatchEvents = 1000;
 constexpr uint32_t kMaxPageSize = 1000;
-// Clocks differ a little.
-constexpr absl::Duration kFutureTolerance = absl::Minutes(1);
-
 template <typename List, typename Predicate>
 void CheckList(const List& list, absl::string_view field, absl::string_view rule, Predicate valid,
                FieldViolations& bad) {
@@ -30,6 +27,8 @@ void CheckList(const List& list, absl::string_view field, absl::string_view rule
     if (!valid(list[i])) bad.Add(absl::StrCat(field, "[", i, "]"), rule);
   }
 }
+
+}  // namespace
 
 void CheckFilter(const v1::EventFilter& filter, FieldViolations& bad) {
   const auto text = [](const std::string& value) { return !value.empty() && value.size() <= kMaxFilterTextBytes; };
@@ -50,56 +49,17 @@ void CheckFilter(const v1::EventFilter& filter, FieldViolations& bad) {
   }
 }
 
-// The start's own checks. A cursor is decoded apart, since a bad one has a reason of its own.
-template <typename Request>
-void CheckStart(const Request& request, absl::Time now, FieldViolations& bad) {
-  if (request.start_case() == Request::kStartTime) {
-    const auto& time = request.start_time();
-    if (time.seconds() < google::protobuf::util::TimeUtil::kTimestampMinSeconds ||
-        time.seconds() > google::protobuf::util::TimeUtil::kTimestampMaxSeconds || time.nanos() < 0 ||
-        time.nanos() > 999'999'999) {
-      bad.Add("start_time", "must be a time between the years 1 and 9999 with 0 to 999999999 nanos");
-    } else if (absl::FromUnixSeconds(time.seconds()) > now + kFutureTolerance) {
-      bad.Add("start_time", "must not lie in the future");
-    }
-  }
-  if (request.start_case() == Request::kPosition && request.position() != v1::START_POSITION_EARLIEST &&
-      request.position() != v1::START_POSITION_LATEST) {
-    bad.Add("position", "must be EARLIEST or LATEST");
-  }
-}
-
-template <typename Request>
-absl::StatusOr<LogStart> ToStart(const Request& request) {
-  switch (request.start_case()) {
-    case Request::kAfterCursor: {
-      const absl::StatusOr<Cursor> cursor = DecodeCursor(request.after_cursor());
-      if (!cursor.ok()) return cursor.status();
-      return *cursor;
-    }
-    case Request::kStartTime:
-      return absl::FromUnixSeconds(request.start_time().seconds()) + absl::Nanoseconds(request.start_time().nanos());
-    case Request::kPosition:
-      if (request.position() == v1::START_POSITION_EARLIEST) return Earliest{};
-      return Latest{};
-    case Request::START_NOT_SET:
-      return Latest{};
-  }
-  return Latest{};
-}
-
-}  // namespace
-
 absl::StatusOr<StreamSpec> CheckRequest(const v1::SubscribeEventsRequest& request, absl::Time now) {
   FieldViolations bad;
   CheckStart(request, now, bad);
   CheckFilter(request.filter(), bad);
-  constexpr absl::string_view kLater = "durable subscriptions are not available yet: must be empty";
-  if (!request.subscription().empty()) bad.Add("subscription", kLater);
-  if (!request.consumer_id().empty()) bad.Add("consumer_id", kLater);
-  if (request.max_outstanding_events() != 0) {
-    bad.Add("max_outstanding_events", "durable subscriptions are not available yet: must be 0");
-  }
+  // One with a subscription comes here only where there are none.
+  if (!request.subscription().empty())
+    bad.Add("subscription", "durable subscriptions are not served here: leave it out");
+  constexpr absl::string_view kDurable = "is of durable subscriptions: set subscription too, or leave it out";
+  if (!request.consumer_id().empty()) bad.Add("consumer_id", kDurable);
+  if (request.max_outstanding_events() != 0) bad.Add("max_outstanding_events", kDurable);
+  if (request.take_over()) bad.Add("take_over", kDurable);
   if (request.max_batch_events() > kMaxBatchEvents) {
     bad.Add("max_batch_events", absl::StrCat("must be 1 to ", kMaxBatchEvents, ", or 0 for 256"));
   }

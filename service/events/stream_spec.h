@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/v1/event_service.pb.h"
+#include "service/base/status_details.h"
 #include "service/events/event_filter.h"
 #include "service/events/log_position.h"
 
@@ -31,6 +32,9 @@ struct ReadSpec {
   size_t page_size = 100;
   bool include_raw_body = false;
 };
+
+// The filter's checks alone; paths begin with "filter.".
+void CheckFilter(const v1::EventFilter& filter, FieldViolations& bad);
 
 // The checks that need nothing but the request and the time. Errors: INVALID_FIELD naming every bad field; then
 // CURSOR_INVALID.

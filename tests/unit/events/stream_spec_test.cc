@@ -92,7 +92,7 @@ TEST(StreamSpecTest, DurableSubscriptionsAreSaidToBeMissing) {
   request.set_subscription("orders");
   const absl::Status status = CheckRequest(request, kNow).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("not available yet"));
+  EXPECT_THAT(std::string(status.message()), testing::HasSubstr("not served here"));
 }
 
 TEST(StreamSpecTest, TheHeartbeatIntervalIsOneToTwentySeconds) {

@@ -1,0 +1,355 @@
+#include "service/events/subscriptions/cursor_subscription.h"
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "service/base/status_details.h"
+#include "service/events/event_filter.h"
+
+namespace aulm::gateway {
+
+// The consumer's end of one SubscribeEvents call.
+class CursorSubscription::Stream final : public FrameSource {
+ public:
+  Stream(std::shared_ptr<CursorSubscription> subscription, ConsumerSpec spec, std::string id)
+      : subscription_(std::move(subscription)), spec_(std::move(spec)), id_(std::move(id)) {}
+
+  void Start(StartCallback done) override {
+    consumer_ = subscription_->Join(spec_, id_);
+    std::move(done)(absl::OkStatus());
+  }
+  void Next(FrameCallback done) override { subscription_->Next(consumer_, std::move(done)); }
+  void Close() override { subscription_->Leave(consumer_); }
+  const std::string& id() const override { return id_; }
+  Totals totals() const override { return subscription_->TotalsOf(consumer_); }
+
+ private:
+  const std::shared_ptr<CursorSubscription> subscription_;
+  const ConsumerSpec spec_;
+  const std::string id_;
+  std::atomic<uint64_t> consumer_ = 0;  // set in Start; a Close that was earlier is repeated after it
+};
+
+CursorSubscription::CursorSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record)
+    : DurableSubscription(context, record) {}
+
+std::shared_ptr<CursorSubscription> CursorSubscription::Self() {
+  return std::static_pointer_cast<CursorSubscription>(shared_from_this());
+}
+
+absl::Status CursorSubscription::RestoreFrom(const state::v1::SubscriptionPosition& position) {
+  absl::MutexLock lock(&mutex_);
+  acknowledged_ = {position.floor(), position.fingerprint()};
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<FrameSource>> CursorSubscription::AddConsumer(const ConsumerSpec& spec) {
+  if (spec.max_outstanding_events.has_value()) return ModeError("max_outstanding_events is of mode SHARED");
+  return std::make_shared<Stream>(Self(), spec, context_.random.Uuid());
+}
+
+uint64_t CursorSubscription::Join(const ConsumerSpec& spec, const std::string& stream_id) {
+  Actions actions;
+  uint64_t id;
+  {
+    absl::MutexLock lock(&mutex_);
+    id = ++last_consumer_;
+    Consumer& consumer = consumers_[id];
+    consumer.spec = spec;
+    consumer.stream_id = stream_id;
+    consumer.last_frame = context_.clock.Now();
+    consumer.end = end_;
+    if (spec.take_over && active_ != 0 && end_.ok()) {
+      Consumer& fenced = consumers_.at(active_);
+      if (fenced.drain.empty()) fenced.drain = "taken over";
+      Detach(active_, fenced, actions);
+      active_ = id;  // before those that wait already
+    }
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+  return id;
+}
+
+void CursorSubscription::Next(uint64_t id, FrameSource::FrameCallback done) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = consumers_.find(id);
+    if (found == consumers_.end()) return;
+    found->second.next = std::move(done);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void CursorSubscription::Leave(uint64_t id) {
+  FrameSource::FrameCallback dropped;
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = consumers_.find(id);
+    if (found == consumers_.end()) return;
+    dropped = std::move(found->second.next);
+    Detach(id, found->second, actions);
+    consumers_.erase(found);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+FrameSource::Totals CursorSubscription::TotalsOf(uint64_t id) const {
+  absl::MutexLock lock(&mutex_);
+  const auto found = consumers_.find(id);
+  return found == consumers_.end() ? FrameSource::Totals{} : found->second.totals;
+}
+
+void CursorSubscription::Drain() {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    EndConsumers(absl::OkStatus(), /*with_drain=*/true);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void CursorSubscription::EndConsumers(const absl::Status& status, bool with_drain) {
+  for (auto& [id, consumer] : consumers_) {
+    if (!with_drain) {
+      consumer.end = status;
+    } else if (consumer.drain.empty()) {
+      consumer.drain = status.ok() ? "shutdown" : "moved";
+    }
+  }
+}
+
+void CursorSubscription::Detach(uint64_t id, Consumer& consumer, Actions& actions) {
+  if (consumer.log != nullptr) {
+    actions.push_back([log = std::move(consumer.log)] { log->Close(); });
+    consumer.log = nullptr;
+  }
+  if (active_ == id) active_ = 0;
+}
+
+void CursorSubscription::Activate(Actions& actions) {
+  if (active_ == 0) {
+    const auto first = std::find_if(consumers_.begin(), consumers_.end(), [](const auto& entry) {
+      return entry.second.drain.empty() && entry.second.end.ok();
+    });
+    if (first == consumers_.end()) return;
+    active_ = first->first;
+  }
+  Consumer& consumer = consumers_.at(active_);
+  if (consumer.log != nullptr || !consumer.drain.empty() || !consumer.end.ok()) return;
+  StreamSpec spec;
+  spec.start = Cursor{log_epoch_, acknowledged_.sequence, acknowledged_.fingerprint};
+  spec.selection.filter = EventFilter(record_.specification().filter());
+  spec.max_batch_events = consumer.spec.max_batch_events;
+  spec.heartbeat_interval = consumer.spec.heartbeat_interval;
+  spec.on_expired = OnExpired::kEarliest;
+  spec.include_raw_body = consumer.spec.include_raw_body;
+  consumer.log =
+      std::make_shared<EventStream>(context_.streams, std::move(spec), consumer.stream_id, [](const EventStream*) {});
+  actions.push_back([self = Self(), id = active_, log = consumer.log] {
+    log->Start([self, id](absl::Status status) { self->OnLogStarted(id, std::move(status)); });
+  });
+}
+
+void CursorSubscription::OnLogStarted(uint64_t id, absl::Status status) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = consumers_.find(id);
+    if (found == consumers_.end() || found->second.log == nullptr) return;
+    Consumer& consumer = found->second;
+    if (!status.ok()) {
+      consumer.end = std::move(status);
+      Detach(id, consumer, actions);
+    } else {
+      // Its Started frame: the consumer has had one.
+      actions.push_back([self = Self(), id, log = consumer.log] {
+        log->Next([self, id](absl::StatusOr<Frame> frame) {
+          Actions more;
+          {
+            absl::MutexLock inner(&self->mutex_);
+            const auto known = self->consumers_.find(id);
+            if (known == self->consumers_.end()) return;
+            if (!frame.ok()) known->second.end = frame.status();
+            known->second.log_ready = true;
+            self->Collect(more);
+          }
+          Perform(std::move(more));
+        });
+      });
+    }
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void CursorSubscription::OnLogFrame(uint64_t id, absl::StatusOr<Frame> frame) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = consumers_.find(id);
+    if (found == consumers_.end() || found->second.log == nullptr || !found->second.next) return;
+    Consumer& consumer = found->second;
+    consumer.log_asked = false;
+    if (frame.ok() && frame->kind == FrameKind::kGap) {
+      NoteGap(acknowledged_.sequence, context_.hub.log().Info().earliest - 1);
+    }
+    if (frame.ok() && frame->kind == FrameKind::kEventBatch) {
+      delivered_ = std::max(delivered_, consumer.log->totals().sequence);
+      series_->deliveries->Increment(static_cast<double>(frame->events));
+    }
+    if (frame.ok()) consumer.totals.sequence = consumer.log->totals().sequence;
+    if (!frame.ok()) {
+      consumer.end = frame.status();
+      Detach(id, consumer, actions);
+    }
+    Answer(consumer, std::move(frame), actions);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void CursorSubscription::Answer(Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions) {
+  if (frame.ok()) {
+    consumer.last_frame = context_.clock.Now();
+    ++consumer.totals.frames;
+    consumer.totals.events += frame->events;
+    consumer.totals.bytes += frame->size_bytes;
+  }
+  actions.push_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
+    std::move(next)(std::move(frame));
+  });
+}
+
+void CursorSubscription::Collect(Actions& actions) {
+  if (end_.ok()) Activate(actions);
+  const absl::Time now = context_.clock.Now();
+  for (auto& [id, consumer] : consumers_) {
+    if (!consumer.next) continue;
+    if (!consumer.end.ok()) {
+      Detach(id, consumer, actions);
+      Answer(consumer, consumer.end, actions);
+    } else if (!consumer.started) {
+      consumer.started = true;
+      Answer(consumer, MakeStarted(consumer.stream_id), actions);
+    } else if (!consumer.drain.empty()) {
+      Detach(id, consumer, actions);
+      consumer.end = DrainStatus(consumer.drain);
+      Answer(consumer, MakeDrain(consumer.drain, CursorAt(acknowledged_)), actions);
+    } else if (untold_gap_.has_value() && id == active_) {
+      v1::SubscribeEventsResponse response;
+      *response.mutable_gap() = *std::exchange(untold_gap_, std::nullopt);
+      Answer(consumer, EncodeFrame(FrameKind::kGap, response), actions);
+    } else if (consumer.log_ready && consumer.log != nullptr) {
+      if (consumer.log_asked) continue;
+      consumer.log_asked = true;
+      actions.push_back([self = Self(), asking = id, log = consumer.log] {
+        log->Next([self, asking](absl::StatusOr<Frame> frame) { self->OnLogFrame(asking, std::move(frame)); });
+      });
+    } else if (now - consumer.last_frame >= consumer.spec.heartbeat_interval) {
+      const uint64_t head = context_.hub.log().Info().head;
+      v1::SubscribeEventsResponse response;
+      response.mutable_heartbeat()->set_resume_cursor(CursorAt(acknowledged_));
+      response.mutable_heartbeat()->set_caught_up(acknowledged_.sequence >= head);
+      response.mutable_heartbeat()->set_lag_events(head - std::min(head, acknowledged_.sequence));
+      Answer(consumer, EncodeFrame(FrameKind::kHeartbeat, response), actions);
+    }
+  }
+  if (active_ == 0 && end_.ok()) Activate(actions);
+  WriteWhatIsDue(actions);
+  ArmTimer(actions);
+}
+
+void CursorSubscription::ArmTimer(Actions& actions) {
+  if (timer_armed_) return;
+  absl::Time due = absl::InfiniteFuture();
+  for (const auto& [id, consumer] : consumers_) {
+    if (consumer.next && !consumer.log_ready)
+      due = std::min(due, consumer.last_frame + consumer.spec.heartbeat_interval);
+  }
+  if (due == absl::InfiniteFuture()) return;
+  timer_armed_ = true;
+  const absl::Duration delay = std::max(absl::Milliseconds(1), due - context_.clock.Now());
+  actions.push_back([self = Self(), delay] {
+    self->context_.clock.CallAfter(delay, [weak = self->weak_from_this()] {
+      const auto woken = std::static_pointer_cast<CursorSubscription>(weak.lock());
+      if (woken == nullptr) return;
+      {
+        absl::MutexLock lock(&woken->mutex_);
+        woken->timer_armed_ = false;
+      }
+      woken->Advance();
+    });
+  });
+}
+
+void CursorSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) {
+  if (request.settlements_size() > 0) {
+    std::move(done)(ModeError("acknowledge by up_to_cursor, not by settlements"));
+    return;
+  }
+  const absl::StatusOr<Cursor> cursor = DecodeCursor(request.up_to_cursor());
+  if (!cursor.ok()) {
+    std::move(done)(cursor.status());
+    return;
+  }
+  if (const std::optional<Position> known = context_.hub.TryResolve(*cursor); known.has_value()) {
+    Advanced(*known, std::move(done));
+    return;
+  }
+  context_.hub.Post([self = Self(), cursor = *cursor, done = std::move(done)]() mutable {
+    self->Advanced(ResolveCursor(self->context_.hub.log(), cursor), std::move(done));
+  });
+}
+
+void CursorSubscription::Advanced(const absl::StatusOr<Position>& position, AcknowledgeCallback done) {
+  if (!position.ok()) {
+    std::move(done)(position.status());
+    return;
+  }
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    const bool known = !sought_ || position->sequence <= delivered_;
+    if (position->sequence > acknowledged_.sequence && known) {
+      acknowledged_ = *position;
+      series_->acknowledged->Increment();
+    } else if (!known) {
+      series_->stale->Increment();
+    }
+    v1::AcknowledgeEventsResponse response;
+    response.set_acknowledged_cursor(CursorAt(acknowledged_));
+    WhenDurable([response = std::move(response), done = std::move(done)](absl::Status status) mutable {
+      if (status.ok()) {
+        std::move(done)(std::move(response));
+      } else {
+        std::move(done)(std::move(status));
+      }
+    });
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+Position CursorSubscription::Floor() const { return acknowledged_; }
+
+void CursorSubscription::MoveTo(const Position& position) {
+  acknowledged_ = position;
+  sought_ = true;
+  delivered_ = 0;
+  for (auto& [id, consumer] : consumers_) consumer.drain = "seek";
+}
+
+void CursorSubscription::FillStats(v1::SubscriptionStats& stats) {
+  const uint64_t head = context_.hub.log().Info().head;
+  stats.set_lag_events(head - std::min(head, acknowledged_.sequence));
+  stats.set_consumers(static_cast<uint32_t>(consumers_.size()));
+}
+
+}  // namespace aulm::gateway

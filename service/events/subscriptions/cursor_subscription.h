@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "service/events/event_stream.h"
+#include "service/events/subscriptions/durable_subscription.h"
+
+namespace aulm::gateway {
+
+// Mode CURSOR: of its consumers the one that came first gets every event in log order, by an EventStream that starts
+// after the last acknowledgement; the others wait for it to go, or take over by force. Acknowledgements are cumulative.
+class CursorSubscription final : public DurableSubscription {
+ public:
+  CursorSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record);
+
+  absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec) override;
+  void Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) override;
+  void Drain() override;
+
+ private:
+  class Stream;  // a consumer's FrameSource
+
+  struct Consumer {
+    ConsumerSpec spec;
+    std::string stream_id;
+    FrameSource::FrameCallback next;
+    bool started = false;
+    absl::string_view drain;  // the reason; empty: not draining
+    absl::Status end;         // not OK: over
+    absl::Time last_frame;
+    std::shared_ptr<EventStream> log;  // of the active one
+    bool log_ready = false;            // its Started frame was taken
+    bool log_asked = false;            // its Next is outstanding
+    FrameSource::Totals totals;
+  };
+
+  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Next(uint64_t consumer, FrameSource::FrameCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave(uint64_t consumer) ABSL_LOCKS_EXCLUDED(mutex_);
+  FrameSource::Totals TotalsOf(uint64_t consumer) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) override ABSL_LOCKS_EXCLUDED(mutex_);
+  Position Floor() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MoveTo(const Position& position) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndConsumers(const absl::Status& status, bool with_drain) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillStats(v1::SubscriptionStats& stats) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Makes the first consumer the active one, when there is none.
+  void Activate(Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnLogStarted(uint64_t consumer, absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnLogFrame(uint64_t consumer, absl::StatusOr<Frame> frame) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Answer(Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Drops a consumer's EventStream, if it has one.
+  void Detach(uint64_t id, Consumer& consumer, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Advanced(const absl::StatusOr<Position>& position, AcknowledgeCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ArmTimer(Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<CursorSubscription> Self();
+
+  Position acknowledged_ ABSL_GUARDED_BY(mutex_);
+  // Since a seek nothing beyond what was delivered since can have been handled: an acknowledgement that says so is of
+  // an earlier delivery, and would undo the seek.
+  bool sought_ ABSL_GUARDED_BY(mutex_) = false;
+  uint64_t delivered_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::btree_map<uint64_t, Consumer> consumers_ ABSL_GUARDED_BY(mutex_);  // in the order they came
+  uint64_t last_consumer_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t active_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: none
+  bool timer_armed_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace aulm::gateway

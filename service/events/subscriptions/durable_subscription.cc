@@ -1,0 +1,382 @@
+#include "service/events/subscriptions/durable_subscription.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "google/protobuf/util/time_util.h"
+#include "service/base/log.h"
+#include "service/base/status_details.h"
+#include "service/events/subscriptions/blocking_state.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kPositions[] = "subscription_positions";
+// How long what nobody waits for may wait for company.
+constexpr absl::Duration kRelaxedDelay = absl::Milliseconds(20);
+
+absl::Status StoreFailed(const absl::Status& cause) {
+  return GatewayError(GatewayReason::kStoreUnavailable,
+                      absl::StrCat("the subscription's position cannot be stored: ", cause.message()));
+}
+
+absl::Status TakenOver() {
+  return GatewayError(GatewayReason::kDraining, "the subscription was taken over by another replica: connect again");
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  return google::protobuf::util::TimeUtil::MillisecondsToDuration(
+      std::max<int64_t>(0, absl::ToInt64Milliseconds(duration)));
+}
+
+}  // namespace
+
+DurableSubscription::DurableSubscription(const SubscriptionContext& context,
+                                         const state::v1::SubscriptionRecord& record)
+    : context_(context),
+      record_(record),
+      series_(context.metrics.Of(record.specification().name())),
+      log_epoch_(context.hub.log().Info().epoch) {}
+
+absl::Status DurableSubscription::Load() {
+  const absl::StatusOr<std::optional<StateEntry>> stored = GetNow(context_.state, kPositions, id());
+  if (!stored.ok()) return StoreFailed(stored.status());
+  state::v1::SubscriptionPosition position;
+  if (!stored->has_value() || !position.ParseFromString((*stored)->value)) {
+    return GatewayError(GatewayReason::kStoreUnavailable,
+                        absl::StrCat("subscription ", name(), " has no readable position: delete and create it"));
+  }
+  position.set_epoch(position.epoch() + 1);
+  position.set_owner(context_.owner);
+  const auto results =
+      WriteNow(context_.state, {{kPositions, id(), position.SerializeAsString(), (*stored)->revision}});
+  if (!results[0].ok()) {
+    return absl::IsAborted(results[0].status()) ? results[0].status() : StoreFailed(results[0].status());
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    epoch_ = position.epoch();
+    generation_ = position.generation();
+    revision_ = *results[0];
+  }
+  const LogInfo info = context_.hub.log().Info();
+  if (position.log_epoch() != info.epoch || position.floor() > info.head) {
+    // Another log, or one that lost its end: the sequences mean nothing.
+    absl::MutexLock lock(&mutex_);
+    ++generation_;
+    position.set_generation(generation_);
+    untold_gap_ = NoteGap(position.floor(), info.earliest - 1);
+    position.set_floor(info.earliest - 1);
+    position.set_fingerprint(0);
+  }
+  return RestoreFrom(position);
+}
+
+absl::Status DurableSubscription::Seek(const Position& position) {
+  absl::Notification done;
+  absl::Status result;
+  uint64_t generation;
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return end_;
+    generation = ++generation_;
+    ++epoch_;  // the numbers of deliveries begin anew
+    MoveTo(position);
+    WhenDurable([&](absl::Status status) {
+      result = std::move(status);
+      done.Notify();
+    });
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+  done.WaitForNotification();
+  if (result.ok()) AfterSeek(generation);
+  return result;
+}
+
+v1::SubscriptionStats DurableSubscription::ReadStats() {
+  v1::SubscriptionStats stats;
+  Position floor;
+  {
+    absl::MutexLock lock(&mutex_);
+    FillStats(stats);
+    floor = Floor();
+  }
+  if (floor.fingerprint == 0) floor = PositionAt(context_.hub.log(), floor.sequence).value_or(floor);
+  stats.set_acknowledged_cursor(CursorAt(floor));
+  absl::Duration lag;
+  if (stats.lag_events() > 0) {
+    ReadLimits one;
+    one.max_events = 1;
+    const absl::StatusOr<EventPage> oldest = context_.hub.log().Read(floor.sequence, one);
+    if (oldest.ok() && !oldest->events.empty()) lag = context_.clock.Now() - oldest->events.front().ingested;
+  }
+  *stats.mutable_lag() = ToProto(lag);
+  const auto seconds = [](const google::protobuf::Duration& duration) {
+    return static_cast<double>(google::protobuf::util::TimeUtil::DurationToMilliseconds(duration)) / 1000;
+  };
+  series_->lag_events->Set(static_cast<double>(stats.lag_events()));
+  series_->lag_seconds->Set(seconds(stats.lag()));
+  series_->outstanding_events->Set(static_cast<double>(stats.outstanding_events()));
+  series_->oldest_outstanding_seconds->Set(seconds(stats.oldest_outstanding()));
+  series_->parked_events->Set(static_cast<double>(stats.parked_events()));
+  series_->consumers->Set(stats.consumers());
+  return stats;
+}
+
+absl::StatusOr<v1::ListParkedEventsResponse> DurableSubscription::ListParked(const v1::ListParkedEventsRequest&) {
+  return ModeError("only a subscription in mode SHARED parks events");
+}
+
+absl::StatusOr<uint64_t> DurableSubscription::ReplayParked(const v1::ReplayParkedEventsRequest&) {
+  return ModeError("only a subscription in mode SHARED parks events");
+}
+
+void DurableSubscription::End(const absl::Status& status) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    EndConsumers(status, /*with_drain=*/false);
+    end_ = status;
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+bool DurableSubscription::ended() const {
+  absl::MutexLock lock(&mutex_);
+  return !end_.ok();
+}
+
+void DurableSubscription::AwaitWrites(absl::Duration limit) {
+  const auto written = std::make_shared<absl::Notification>();
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    WhenDurable([written](const absl::Status&) { written->Notify(); });
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+  written->WaitForNotificationWithTimeout(limit);
+}
+
+void DurableSubscription::Perform(Actions actions) {
+  for (auto& action : actions) std::move(action)();
+}
+
+void DurableSubscription::Advance() {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void DurableSubscription::WhenDurable(absl::AnyInvocable<void(absl::Status) &&> done) {
+  waiters_.push_back(std::move(done));
+}
+
+void DurableSubscription::WriteWhatIsDue(Actions& actions) {
+  if (!end_.ok()) {
+    for (Waiter& waiter : std::exchange(waiters_, {})) {
+      actions.push_back([waiter = std::move(waiter), status = end_]() mutable { std::move(waiter)(status); });
+    }
+    return;
+  }
+  if (HasWrites()) relaxed_dirty_ = true;
+  if (writing_ || paused_) return;
+  if (waiters_.empty() && !relaxed_due_) {
+    if (!relaxed_dirty_ || relaxed_timer_) return;
+    relaxed_timer_ = true;
+    context_.clock.CallAfter(kRelaxedDelay, [weak = weak_from_this()] {
+      const std::shared_ptr<DurableSubscription> self = weak.lock();
+      if (self == nullptr) return;
+      {
+        absl::MutexLock lock(&self->mutex_);
+        self->relaxed_timer_ = false;
+        self->relaxed_due_ = true;
+      }
+      self->Advance();
+    });
+    return;
+  }
+  if (waiters_.empty() && !relaxed_dirty_) {
+    relaxed_due_ = false;
+    return;
+  }
+  writing_ = true;
+  written_waiters_ = std::exchange(waiters_, {});
+  if (std::vector<StateWrite> first = TakeFirstWrites(); !first.empty()) {
+    actions.push_back(
+        [self = shared_from_this(), first = std::move(first)]() mutable { self->IssueFirst(std::move(first)); });
+    return;
+  }
+  WriteState(actions);
+}
+
+void DurableSubscription::WriteState(Actions& actions) {
+  std::vector<StateWrite> writes = TakeWrites();
+  writes.insert(writes.begin(), {kPositions, id(), EncodedPosition(), revision_});
+  const auto durability =
+      written_waiters_.empty() ? StateStore::Durability::kRelaxed : StateStore::Durability::kDurable;
+  relaxed_dirty_ = false;
+  relaxed_due_ = false;
+  actions.push_back([self = shared_from_this(), writes = std::move(writes), durability,
+                     generation = generation_]() mutable { self->Issue(std::move(writes), durability, generation); });
+}
+
+void DurableSubscription::IssueFirst(std::vector<StateWrite> writes) {
+  context_.state.Write(std::move(writes), StateStore::Durability::kDurable,
+                       [self = shared_from_this()](const std::vector<absl::StatusOr<uint64_t>>& results) {
+                         self->OnFirstWritten(results);
+                       });
+}
+
+void DurableSubscription::OnFirstWritten(const std::vector<absl::StatusOr<uint64_t>>& results) {
+  const bool ok = std::all_of(results.begin(), results.end(), [](const auto& result) { return result.ok(); });
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    FirstWritten(ok);
+    if (ok && end_.ok()) {
+      WriteState(actions);
+    } else {
+      writing_ = false;
+      for (Waiter& waiter : std::exchange(written_waiters_, {})) waiters_.push_back(std::move(waiter));
+      PauseWrites(actions);
+    }
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void DurableSubscription::Issue(std::vector<StateWrite> writes, StateStore::Durability durability,
+                                uint64_t generation) {
+  context_.state.Write(std::move(writes), durability,
+                       [self = shared_from_this(), generation](const std::vector<absl::StatusOr<uint64_t>>& results) {
+                         self->OnWritten(results, generation);
+                       });
+}
+
+void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>& results, uint64_t generation) {
+  absl::Status failure;
+  for (const absl::StatusOr<uint64_t>& result : results) {
+    if (!result.ok() && !absl::IsAborted(failure)) failure = result.status();
+  }
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    if (results[0].ok()) revision_ = *results[0];
+    if (generation == generation_) Written({results.begin() + 1, results.end()});
+    if (absl::IsAborted(failure) && end_.ok()) {
+      // Somebody else wrote the position or one of its blocks: the subscription has another owner.
+      LogLine(LogLevel::kWarn, "subscription_taken_over").Field("subscription", name()).Field("epoch", epoch_);
+      EndConsumers(TakenOver(), /*with_drain=*/true);
+      end_ = TakenOver();
+    }
+    const absl::Status status = !end_.ok() ? end_ : failure.ok() ? absl::OkStatus() : StoreFailed(failure);
+    for (Waiter& waiter : std::exchange(written_waiters_, {})) {
+      actions.push_back([waiter = std::move(waiter), status]() mutable { std::move(waiter)(std::move(status)); });
+    }
+    if (!failure.ok() && end_.ok()) {
+      relaxed_dirty_ = true;
+      PauseWrites(actions);
+    }
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void DurableSubscription::PauseWrites(Actions& actions) {
+  if (!end_.ok()) return;
+  series_->write_failures->Increment();
+  LogLine(LogLevel::kWarn, "subscription_write_failed").Field("subscription", name());
+  // Whoever waits is told, and may ask again: what was done stays done, and is written later.
+  for (Waiter& waiter : std::exchange(waiters_, {})) {
+    actions.push_back([waiter = std::move(waiter)]() mutable {
+      std::move(waiter)(StoreFailed(absl::UnavailableError("the store refused it")));
+    });
+  }
+  paused_ = true;
+  context_.clock.CallAfter(context_.hub.options().retry_delay, [weak = weak_from_this()] {
+    const std::shared_ptr<DurableSubscription> self = weak.lock();
+    if (self == nullptr) return;
+    {
+      absl::MutexLock lock(&self->mutex_);
+      self->paused_ = false;
+      self->relaxed_dirty_ = true;
+      self->relaxed_due_ = true;
+    }
+    self->Advance();
+  });
+}
+
+std::string DurableSubscription::EncodedPosition() const {
+  const Position floor = Floor();
+  state::v1::SubscriptionPosition position;
+  position.set_owner(context_.owner);
+  position.set_epoch(epoch_);
+  position.set_log_epoch(log_epoch_);
+  position.set_floor(floor.sequence);
+  position.set_fingerprint(floor.fingerprint);
+  position.set_generation(generation_);
+  return position.SerializeAsString();
+}
+
+absl::Status DurableSubscription::ModeError(absl::string_view what) const {
+  const absl::string_view mode = record_.specification().mode() == v1::SUBSCRIPTION_MODE_SHARED ? "SHARED" : "CURSOR";
+  absl::Status status = GatewayError(GatewayReason::kSubscriptionMode,
+                                     absl::StrCat("subscription ", name(), " is in mode ", mode, ": ", what));
+  SetResourceInfo(status, "subscription", name(), "of the other mode");
+  return status;
+}
+
+absl::Status DurableSubscription::DrainStatus(absl::string_view reason) const {
+  return GatewayError(GatewayReason::kDraining,
+                      absl::StrCat("the stream was drained (", reason, "): subscribe to ", name(), " again"));
+}
+
+Frame DurableSubscription::MakeDrain(absl::string_view reason, absl::string_view resume_cursor) const {
+  v1::SubscribeEventsResponse response;
+  v1::Drain& drain = *response.mutable_drain();
+  drain.set_reason(std::string(reason));
+  const absl::Duration base = reason == "age" ? absl::Milliseconds(100) : context_.streams.options.reconnect_after;
+  *drain.mutable_reconnect_after() = ToProto(base * (0.5 + context_.random.Uniform()));
+  drain.set_resume_cursor(std::string(resume_cursor));
+  return EncodeFrame(FrameKind::kDrain, response);
+}
+
+Frame DurableSubscription::MakeStarted(const std::string& stream_id) const {
+  const LogInfo info = context_.hub.log().Info();
+  v1::SubscribeEventsResponse response;
+  v1::Started& started = *response.mutable_started();
+  started.set_stream_id(stream_id);
+  started.set_earliest_cursor(CursorAt(EarliestPosition(info)));
+  started.set_head_cursor(CursorAt(context_.hub.head()));
+  return EncodeFrame(FrameKind::kStarted, response);
+}
+
+std::string DurableSubscription::CursorAt(const Position& position) const {
+  return EncodeCursor({log_epoch_, position.sequence, position.fingerprint});
+}
+
+v1::Gap DurableSubscription::NoteGap(uint64_t after, uint64_t kept_after) {
+  series_->gaps->Increment();
+  LogLine(LogLevel::kError, "subscription_fell_behind_retention")
+      .Field("subscription", name())
+      .Field("after_sequence", after)
+      .Field("kept_after_sequence", kept_after);
+  v1::Gap gap;
+  gap.set_from_cursor(CursorAt({after, 0}));
+  gap.set_to_cursor(CursorAt({kept_after, 0}));
+  gap.set_reason("the subscription fell behind what the event log keeps");
+  return gap;
+}
+
+}  // namespace aulm::gateway

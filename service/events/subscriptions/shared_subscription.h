@@ -1,0 +1,141 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "service/events/event_filter.h"
+#include "service/events/subscriptions/durable_subscription.h"
+#include "service/events/subscriptions/parked_events.h"
+#include "service/events/subscriptions/shared_batch.h"
+#include "service/events/subscriptions/shared_ledger.h"
+
+namespace aulm::gateway {
+
+// Mode SHARED: does for a SharedLedger what the ledger cannot: reads the log, from the hub's ring or on a worker,
+// fetches the bytes of what is handed out, makes frames, keeps time, and writes acknowledgements and parked events.
+// Reads only while there are consumers.
+class SharedSubscription final : public DurableSubscription, public HeadWaiter {
+ public:
+  SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
+                     const SharedLedger::Limits& limits);
+
+  absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec) override;
+  void Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) override;
+  absl::StatusOr<v1::ListParkedEventsResponse> ListParked(const v1::ListParkedEventsRequest& request) override;
+  absl::StatusOr<uint64_t> ReplayParked(const v1::ReplayParkedEventsRequest& request) override;
+  void Drain() override;
+
+  void OnHead() override;
+
+ private:
+  class Stream;  // a consumer's FrameSource
+
+  struct Consumer {
+    ConsumerSpec spec;
+    std::string stream_id;
+    FrameSource::FrameCallback next;
+    bool started = false;
+    bool fetching = false;       // next is kept until the bytes are there
+    std::optional<v1::Gap> gap;  // to be told
+    absl::string_view drain;     // the reason; empty: not draining
+    absl::Status end;            // not OK: over
+    absl::Time last_frame;
+    absl::Time drain_at;
+    FrameSource::Totals totals;
+  };
+
+  // What was handed to one consumer, with the bytes as far as they are known.
+  struct Batch {
+    uint64_t consumer = 0;
+    uint64_t epoch = 0;
+    bool raw_body = false;
+    std::vector<Handout> handouts;
+    std::vector<SharedDelivery> deliveries;  // at the same index; page is null where the bytes are to be read
+  };
+
+  // A consumer's calls, from its Stream.
+  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Next(uint64_t consumer, FrameSource::FrameCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave(uint64_t consumer) ABSL_LOCKS_EXCLUDED(mutex_);
+  FrameSource::Totals TotalsOf(uint64_t consumer) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) override ABSL_LOCKS_EXCLUDED(mutex_);
+  Position Floor() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<StateWrite> TakeFirstWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FirstWritten(bool ok) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<StateWrite> TakeWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Written(const std::vector<absl::StatusOr<uint64_t>>& results) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasWrites() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MoveTo(const Position& position) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AfterSeek(uint64_t generation) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void EndConsumers(const absl::Status& status, bool with_drain) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillStats(v1::SubscriptionStats& stats) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The parts of Collect.
+  void TakeControlFrames(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<absl::StatusOr<Frame>> ControlFrame(uint64_t id, Consumer& consumer, absl::Time now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeHeartbeats(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Scan(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void HandOut(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ArmTimers(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Answer(Consumer& consumer, absl::StatusOr<Frame> frame, absl::Time now, Actions& actions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Reading the log on a worker, and what came of it.
+  void BeginRead(uint64_t after, bool refill, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ReadOn(uint64_t after, bool refill, uint64_t generation) ABSL_LOCKS_EXCLUDED(mutex_);
+  void FallBehind(uint64_t after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Keep(std::shared_ptr<const EncodedPage> page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::pair<std::shared_ptr<const EncodedPage>, size_t> Find(uint64_t sequence) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // Completing a batch: reads what is missing, then hands the frame over.
+  void Fetch(Batch batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Complete(Batch batch, const std::vector<bool>& lost, bool failed) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Gives back what goes beyond a frame's bytes.
+  void CutToFrame(Batch& batch, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Frame MakeFrame(Batch& batch) const;
+
+  void Wake(absl::Duration delay, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<SharedSubscription> Self();
+
+  const SharedLedger::Rules rules_;
+  const SharedLedger::Limits limits_;
+  const EventFilter filter_;
+  const absl::Duration parked_retention_;
+
+  std::unique_ptr<SharedLedger> ledger_ ABSL_GUARDED_BY(mutex_);
+  SharedLedger::Counts counted_ ABSL_GUARDED_BY(mutex_);  // of ledger_->counts(), in the metrics already
+  absl::btree_map<uint64_t, Consumer> consumers_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_consumer_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool waiting_at_head_ ABSL_GUARDED_BY(mutex_) = false;
+  // Pages that were read lately, by the last sequence that they cover; and the order in which they came.
+  absl::btree_map<uint64_t, std::shared_ptr<const EncodedPage>> pages_ ABSL_GUARDED_BY(mutex_);
+  std::deque<uint64_t> page_order_ ABSL_GUARDED_BY(mutex_);
+  size_t page_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  ParkedEvents parked_ ABSL_GUARDED_BY(mutex_);
+  std::vector<SharedLedger::ParkOrder> parking_ ABSL_GUARDED_BY(mutex_);      // to be written first
+  std::vector<SharedLedger::ParkOrder> parking_now_ ABSL_GUARDED_BY(mutex_);  // on their way
+  int64_t parking_ms_ ABSL_GUARDED_BY(mutex_) = 0;                            // of parking_now_
+  std::vector<std::string> parked_to_delete_ ABSL_GUARDED_BY(mutex_);         // keys
+  // The round that is on its way, after the position: rows of blocks, then deletions of parked records.
+  std::vector<AckBlocks::Row> rows_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> deleting_ ABSL_GUARDED_BY(mutex_);
+
+  absl::Time timer_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
+  Clock::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace aulm::gateway
