@@ -26,6 +26,7 @@
 #include "service/base/system_random.h"
 #include "service/config/secret_watcher.h"
 #include "service/events/event_hub.h"
+#include "service/events/subscriptions/subscriptions.h"
 #include "service/http/http_server.h"
 #include "service/messaging/account_directory.h"
 #include "service/messaging/labelling_event_log.h"
@@ -43,6 +44,7 @@
 #include "service/rpc/messaging_service.h"
 #include "service/rpc/quota_service.h"
 #include "service/rpc/session_service.h"
+#include "service/rpc/subscription_service.h"
 #include "service/storage/store.h"
 #include "service/webhook/webhook_service.h"
 
@@ -164,11 +166,13 @@ class App::Parts {
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<EventsMetrics> events_metrics_;
   std::unique_ptr<EventHub> hub_;
+  std::unique_ptr<Subscriptions> subscriptions_;
   std::unique_ptr<RpcMetrics> rpc_metrics_;
   std::unique_ptr<MessagingService> messaging_service_;
   std::unique_ptr<SessionService> session_service_;
   std::unique_ptr<QuotaService> quota_service_;
   std::unique_ptr<EventService> event_service_;
+  std::unique_ptr<SubscriptionService> subscription_service_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<WebhookMetrics> webhook_metrics_;
   std::unique_ptr<WebhookService> webhook_service_;
@@ -308,7 +312,15 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   events.stream_max_age = limits.stream_max_age;
   events.stream_stall = limits.stream_stall;
   events.default_deadline = limits.default_deadline;
-  event_service_ = std::make_unique<EventService>(events, *hub_, *events_metrics_, *rpc_metrics_, clock_, random_);
+  SubscriptionsOptions subscriptions;
+  subscriptions.max_consumers = limits.streams;
+  subscriptions.stream.max_age = limits.stream_max_age;
+  subscriptions_ = std::make_unique<Subscriptions>(*hub_, *store_.state, *store_.peers, clock_, random_,
+                                                   *events_metrics_, registry_, subscriptions);
+  event_service_ = std::make_unique<EventService>(events, *hub_, *events_metrics_, *rpc_metrics_, clock_, random_,
+                                                  subscriptions_.get());
+  subscription_service_ =
+      std::make_unique<SubscriptionService>(limits.default_deadline, *subscriptions_, *rpc_metrics_, clock_);
 
   GrpcServerOptions server;
   server.address = ToString(settings.grpc.address);
@@ -318,7 +330,8 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   auto grpc = GrpcServer::Start(server, {{v1::MessagingService::service_full_name(), messaging_service_.get()},
                                          {v1::SessionService::service_full_name(), session_service_.get()},
                                          {v1::QuotaService::service_full_name(), quota_service_.get()},
-                                         {v1::EventService::service_full_name(), event_service_.get()}});
+                                         {v1::EventService::service_full_name(), event_service_.get()},
+                                         {v1::SubscriptionService::service_full_name(), subscription_service_.get()}});
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   return absl::OkStatus();
@@ -376,6 +389,7 @@ void App::Parts::Stop() {
   if (sent_messages_ != nullptr) sent_messages_->Close();
   if (event_service_ != nullptr) event_service_->Drain();
   if (grpc_ != nullptr) grpc_->Shutdown(kCallGrace);
+  if (subscriptions_ != nullptr) subscriptions_->Stop();
   if (hub_ != nullptr) hub_->Stop();
   if (transport_ != nullptr) transport_->Stop();
   if (admin_server_ != nullptr) admin_server_->Stop(kAdminGrace);

@@ -7,6 +7,7 @@
 #include "service/base/status_details.h"
 #include "service/events/event_reader.h"
 #include "service/events/stream_spec.h"
+#include "service/rpc/deferred_call.h"
 #include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
@@ -91,13 +92,18 @@ EventStreamsOptions StreamsOptions(const EventServiceOptions& options) {
 }  // namespace
 
 EventService::EventService(const EventServiceOptions& options, EventHub& hub, EventsMetrics& events_metrics,
-                           RpcMetrics& rpc_metrics, Clock& clock, Random& random)
+                           RpcMetrics& rpc_metrics, Clock& clock, Random& random, Subscriptions* subscriptions)
     : hub_(hub),
       clock_(clock),
       default_deadline_(options.default_deadline),
       read_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "ReadEvents")),
+      acknowledge_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "AcknowledgeEvents")),
+      subscriptions_(subscriptions),
       streams_(hub, clock, random, events_metrics, StreamsOptions(options)),
-      environment_{streams_, clock, events_metrics,
+      environment_{streams_,
+                   subscriptions,
+                   clock,
+                   events_metrics,
                    rpc_metrics.AddMethod(RpcMetrics::MethodType::kServerStream, kService, "SubscribeEvents"),
                    options.stream_stall} {}
 
@@ -117,6 +123,27 @@ grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* 
     call->Refuse(spec.status());
   }
   return call;
+}
+
+grpc::ServerUnaryReactor* EventService::AcknowledgeEvents(grpc::CallbackServerContext* context,
+                                                          const v1::AcknowledgeEventsRequest* request,
+                                                          v1::AcknowledgeEventsResponse* response) {
+  auto* const call = new DeferredCall<v1::AcknowledgeEventsResponse>(*response, request->subscription(), *context,
+                                                                     acknowledge_metrics_, clock_, default_deadline_);
+  if (absl::Status status = CheckRequest(*request); !status.ok()) {
+    call->Refuse(status);
+  } else if (subscriptions_ == nullptr) {
+    call->Refuse(GatewayError(GatewayReason::kSubscriptionNotFound, "there are no durable subscriptions here"));
+  } else {
+    subscriptions_->Acknowledge(*request, call->Expect());
+  }
+  return call;
+}
+
+void EventService::Drain() {
+  // Those of durable subscriptions that read the log are told by theirs.
+  if (subscriptions_ != nullptr) subscriptions_->Drain();
+  streams_.Drain();
 }
 
 }  // namespace aulm::gateway

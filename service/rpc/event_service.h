@@ -9,6 +9,7 @@
 #include "service/events/event_hub.h"
 #include "service/events/event_streams.h"
 #include "service/events/events_metrics.h"
+#include "service/events/subscriptions/subscriptions.h"
 #include "service/rpc/rpc_metrics.h"
 #include "service/rpc/subscribe_reactor.h"
 
@@ -23,28 +24,34 @@ struct EventServiceOptions {
 };
 
 // EventService of the contract: SubscribeEvents, whose frames are bytes that the hub's ring shares among all streams
-// (hence the raw method), and ReadEvents. Thread-safe; callbacks only.
+// (hence the raw method), ReadEvents, and AcknowledgeEvents for durable subscriptions. Thread-safe; callbacks only.
 class EventService final : public v1::EventService::WithRawCallbackMethod_SubscribeEvents<
-                               v1::EventService::WithCallbackMethod_ReadEvents<v1::EventService::Service>> {
+                               v1::EventService::WithCallbackMethod_AcknowledgeEvents<
+                                   v1::EventService::WithCallbackMethod_ReadEvents<v1::EventService::Service>>> {
  public:
   // All arguments outlive the service and its calls. The hub is started before the first call, and stopped after the
-  // gRPC server was shut down.
+  // gRPC server was shut down. Without `subscriptions`, durable ones are refused.
   EventService(const EventServiceOptions& options, EventHub& hub, EventsMetrics& events_metrics,
-               RpcMetrics& rpc_metrics, Clock& clock, Random& random);
+               RpcMetrics& rpc_metrics, Clock& clock, Random& random, Subscriptions* subscriptions = nullptr);
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscribeEvents(grpc::CallbackServerContext* context,
                                                               const grpc::ByteBuffer* request) override;
   grpc::ServerUnaryReactor* ReadEvents(grpc::CallbackServerContext* context, const v1::ReadEventsRequest* request,
                                        v1::ReadEventsResponse* response) override;
+  grpc::ServerUnaryReactor* AcknowledgeEvents(grpc::CallbackServerContext* context,
+                                              const v1::AcknowledgeEventsRequest* request,
+                                              v1::AcknowledgeEventsResponse* response) override;
 
   // Ends every stream with a Drain frame and takes no new ones. Does not wait: shutting the server down does.
-  void Drain() { streams_.Drain(); }
+  void Drain();
 
  private:
   EventHub& hub_;
   Clock& clock_;
   const absl::Duration default_deadline_;
   MethodMetrics& read_metrics_;
+  MethodMetrics& acknowledge_metrics_;
+  Subscriptions* const subscriptions_;
   EventStreams streams_;
   const SubscribeReactor::Environment environment_;
 };

@@ -15,8 +15,8 @@ namespace {
 
 absl::Status Cancelled() { return GatewayError(GatewayReason::kCallCancelled, "the client went away"); }
 
-// The request and its checks. The method is raw for its responses' sake, so the request comes as bytes.
-absl::StatusOr<StreamSpec> ReadRequest(const grpc::ByteBuffer& bytes, absl::Time now) {
+// The request. The method is raw for its responses' sake, so the request comes as bytes.
+absl::StatusOr<v1::SubscribeEventsRequest> ReadRequest(const grpc::ByteBuffer& bytes) {
   if (!bytes.Valid()) return Cancelled();  // the client went away before its request was here
   grpc::ByteBuffer consumed = bytes;
   v1::SubscribeEventsRequest request;
@@ -24,7 +24,20 @@ absl::StatusOr<StreamSpec> ReadRequest(const grpc::ByteBuffer& bytes, absl::Time
     return ErrorWithInfo(absl::StatusCode::kInvalidArgument, kGatewayDomain, ReasonName(GatewayReason::kInvalidField),
                          "the request is no SubscribeEventsRequest, or one of its strings is not UTF-8");
   }
-  return CheckRequest(request, now);
+  return request;
+}
+
+// What the request asks for: the log itself, or a durable subscription.
+absl::StatusOr<std::shared_ptr<FrameSource>> OpenSource(const SubscribeReactor::Environment& environment,
+                                                        const v1::SubscribeEventsRequest& request, absl::Time now) {
+  if (request.subscription().empty() || environment.subscriptions == nullptr) {
+    absl::StatusOr<StreamSpec> spec = CheckRequest(request, now);
+    if (!spec.ok()) return spec.status();
+    return environment.streams.Open(*std::move(spec));
+  }
+  absl::StatusOr<ConsumerSpec> spec = CheckConsumer(request);
+  if (!spec.ok()) return spec.status();
+  return environment.subscriptions->Open(*std::move(spec));
 }
 
 }  // namespace
@@ -44,12 +57,12 @@ SubscribeReactor::SubscribeReactor(const Environment& environment, grpc::Callbac
 }
 
 void SubscribeReactor::Admit(const grpc::ByteBuffer& request) {
-  absl::StatusOr<StreamSpec> spec = ReadRequest(request, begun_);
-  if (!spec.ok()) {
-    FinishFrom(State::kAdmitting, spec.status());
+  const absl::StatusOr<v1::SubscribeEventsRequest> read = ReadRequest(request);
+  if (!read.ok()) {
+    FinishFrom(State::kAdmitting, read.status());
     return;
   }
-  absl::StatusOr<std::shared_ptr<EventStream>> stream = environment_.streams.Open(*std::move(spec));
+  absl::StatusOr<std::shared_ptr<FrameSource>> stream = OpenSource(environment_, *read, begun_);
   if (!stream.ok()) {
     FinishFrom(State::kAdmitting, stream.status());
     return;
@@ -138,7 +151,7 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
     line.Field("reason", stalled ? "STALLED" : ReasonOf(status)).Field("message", status.message());
     line.Field("took_ms", took);
     if (stream_ != nullptr) {
-      const EventStream::Totals totals = stream_->totals();
+      const FrameSource::Totals totals = stream_->totals();
       line.Field("stream_id", stream_->id()).Field("frames", totals.frames).Field("events", totals.events);
       line.Field("bytes", totals.bytes).Field("sequence", totals.sequence);
     }

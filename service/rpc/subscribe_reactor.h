@@ -12,13 +12,14 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "service/base/clock.h"
-#include "service/events/event_stream.h"
 #include "service/events/event_streams.h"
+#include "service/events/frame_source.h"
+#include "service/events/subscriptions/subscriptions.h"
 #include "service/rpc/rpc_metrics.h"
 
 namespace aulm::gateway {
 
-// One SubscribeEvents call: asks an EventStream for frames and writes them, one at a time. It survives what gRPC 1.51
+// One SubscribeEvents call: asks a FrameSource for frames and writes them, one at a time. It survives what gRPC 1.51
 // does to streams: reactions run in parallel, so all of it is one state machine under one mutex; exactly one Finish,
 // never while a write is outstanding, so that a Drain frame is sent before the status and no shutdown waits for ever;
 // and since a write has no time limit, a client that takes nothing is cancelled by a watchdog. Owns itself until
@@ -29,6 +30,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // All outlive the calls.
   struct Environment {
     EventStreams& streams;
+    Subscriptions* subscriptions;  // null: durable subscriptions are refused
     Clock& clock;
     EventsMetrics& events_metrics;
     MethodMetrics& method_metrics;
@@ -71,7 +73,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   grpc::CallbackServerContext& context_;
   const absl::Time begun_;
   std::shared_ptr<SubscribeReactor> self_;  // until OnDone
-  std::shared_ptr<EventStream> stream_;     // set before any reaction that uses it; null when not admitted
+  std::shared_ptr<FrameSource> stream_;     // set before any reaction that uses it; null when not admitted
   grpc::ByteBuffer writing_;                // belongs to the outstanding write
 
   absl::Mutex mutex_;

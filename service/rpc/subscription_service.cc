@@ -1,0 +1,137 @@
+#include "service/rpc/subscription_service.h"
+
+#include <utility>
+
+#include "service/events/subscriptions/subscription_requests.h"
+#include "service/rpc/deferred_call.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kService[] = "aulm.gateway.v1.SubscriptionService";
+
+MethodMetrics& Metrics(RpcMetrics& metrics, const char* method) {
+  return metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, method);
+}
+
+// Turns a callback for a response into one for the subscription in it.
+template <typename Response>
+Subscriptions::Callback<v1::Subscription> Within(Subscriptions::Callback<Response> done) {
+  return [done = std::move(done)](absl::StatusOr<v1::Subscription> subscription) mutable {
+    if (!subscription.ok()) {
+      std::move(done)(subscription.status());
+      return;
+    }
+    Response response;
+    *response.mutable_subscription() = *std::move(subscription);
+    std::move(done)(std::move(response));
+  };
+}
+
+}  // namespace
+
+SubscriptionService::SubscriptionService(absl::Duration default_deadline, Subscriptions& subscriptions,
+                                         RpcMetrics& metrics, Clock& clock)
+    : default_deadline_(default_deadline),
+      subscriptions_(subscriptions),
+      clock_(clock),
+      create_metrics_(Metrics(metrics, "CreateSubscription")),
+      get_metrics_(Metrics(metrics, "GetSubscription")),
+      list_metrics_(Metrics(metrics, "ListSubscriptions")),
+      delete_metrics_(Metrics(metrics, "DeleteSubscription")),
+      seek_metrics_(Metrics(metrics, "SeekSubscription")),
+      list_parked_metrics_(Metrics(metrics, "ListParkedEvents")),
+      replay_parked_metrics_(Metrics(metrics, "ReplayParkedEvents")) {}
+
+grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::CallbackServerContext* context,
+                                                                  const v1::CreateSubscriptionRequest* request,
+                                                                  v1::CreateSubscriptionResponse* response) {
+  auto* const call = new DeferredCall<v1::CreateSubscriptionResponse>(
+      *response, request->subscription().name(), *context, create_metrics_, clock_, default_deadline_);
+  if (absl::StatusOr<NewSubscription> checked = CheckRequest(*request, clock_.Now()); !checked.ok()) {
+    call->Refuse(checked.status());
+  } else {
+    subscriptions_.Create(*std::move(checked), Within<v1::CreateSubscriptionResponse>(call->Expect()));
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackServerContext* context,
+                                                               const v1::GetSubscriptionRequest* request,
+                                                               v1::GetSubscriptionResponse* response) {
+  auto* const call = new DeferredCall<v1::GetSubscriptionResponse>(*response, request->name(), *context, get_metrics_,
+                                                                   clock_, default_deadline_);
+  if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
+    call->Refuse(status);
+  } else {
+    subscriptions_.Get(request->name(), Within<v1::GetSubscriptionResponse>(call->Expect()));
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackServerContext* context,
+                                                                 const v1::ListSubscriptionsRequest* request,
+                                                                 v1::ListSubscriptionsResponse* response) {
+  auto* const call = new DeferredCall<v1::ListSubscriptionsResponse>(*response, "", *context, list_metrics_, clock_,
+                                                                     default_deadline_);
+  if (absl::Status status = CheckRequest(*request); !status.ok()) {
+    call->Refuse(status);
+  } else {
+    subscriptions_.List(*request, call->Expect());
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::CallbackServerContext* context,
+                                                                  const v1::DeleteSubscriptionRequest* request,
+                                                                  v1::DeleteSubscriptionResponse* response) {
+  auto* const call = new DeferredCall<v1::DeleteSubscriptionResponse>(*response, request->name(), *context,
+                                                                      delete_metrics_, clock_, default_deadline_);
+  if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
+    call->Refuse(status);
+  } else {
+    subscriptions_.Delete(request->name(), call->Expect());
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackServerContext* context,
+                                                                const v1::SeekSubscriptionRequest* request,
+                                                                v1::SeekSubscriptionResponse* response) {
+  auto* const call = new DeferredCall<v1::SeekSubscriptionResponse>(*response, request->name(), *context, seek_metrics_,
+                                                                    clock_, default_deadline_);
+  if (absl::StatusOr<LogStart> target = CheckRequest(*request, clock_.Now()); !target.ok()) {
+    call->Refuse(target.status());
+  } else {
+    subscriptions_.Seek(request->name(), *std::move(target), Within<v1::SeekSubscriptionResponse>(call->Expect()));
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackServerContext* context,
+                                                                const v1::ListParkedEventsRequest* request,
+                                                                v1::ListParkedEventsResponse* response) {
+  auto* const call = new DeferredCall<v1::ListParkedEventsResponse>(*response, request->subscription(), *context,
+                                                                    list_parked_metrics_, clock_, default_deadline_);
+  if (absl::Status status = CheckRequest(*request); !status.ok()) {
+    call->Refuse(status);
+  } else {
+    subscriptions_.ListParked(*request, call->Expect());
+  }
+  return call;
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::ReplayParkedEvents(grpc::CallbackServerContext* context,
+                                                                  const v1::ReplayParkedEventsRequest* request,
+                                                                  v1::ReplayParkedEventsResponse* response) {
+  auto* const call = new DeferredCall<v1::ReplayParkedEventsResponse>(
+      *response, request->subscription(), *context, replay_parked_metrics_, clock_, default_deadline_);
+  if (absl::Status status = CheckRequest(*request); !status.ok()) {
+    call->Refuse(status);
+  } else {
+    subscriptions_.ReplayParked(*request, call->Expect());
+  }
+  return call;
+}
+
+}  // namespace aulm::gateway
