@@ -1,0 +1,26 @@
+// What this package gives; the generated code is in "@aulm/gateway-client/v1".
+export { type CursorStore, MemoryCursorStore } from "./cursor-store.js";
+export type { DeliveryInfo, EventHandler, Verdict } from "./event-consumer.js";
+export { EventFollower } from "./event-follower.js";
+export { FileCursorStore } from "./file-cursor-store.js";
+export { type ConsumeOptions, GatewayClient, type ImageMessage } from "./gateway-client.js";
+export type { ReadEventsOptions, TextMessage } from "./gateway-client.js";
+export { GatewayError, type GatewayErrorFields, type Outcome, type Violation } from "./gateway-error.js";
+export type { BackoffOptions, GatewayOptions, TlsOptions } from "./gateway-options.js";
+export { channelCredentials, clientOptions, MAX_MESSAGE_BYTES, SERVICE_CONFIG_JSON } from "./gateway-options.js";
+export type { Start, SubscribeOptions } from "./subscribe-options.js";
+export { Subscriptions, type SubscriptionSpec } from "./subscriptions.js";
+export type { UnaryOptions } from "./unary-call.js";
+export { Event, EventType, UnknownEvent } from "./gen/aulm/gateway/v1/event.js";
+export type { InboundMessage, MessageStatusChange, SessionStateChange } from "./gen/aulm/gateway/v1/event.js";
+export { OnExpiredCursor, TestEvents } from "./gen/aulm/gateway/v1/event_service.js";
+export type { EventFilter, Gap, Heartbeat, ReadEventsResponse, Started } from "./gen/aulm/gateway/v1/event_service.js";
+export { MessageStatus, type SentMessage } from "./gen/aulm/gateway/v1/message.js";
+export { SendOutcome } from "./gen/aulm/gateway/v1/messaging_service.js";
+export type { GetMessageResponse, MessageKey } from "./gen/aulm/gateway/v1/messaging_service.js";
+export type { SendImageResponse, SendTextResponse } from "./gen/aulm/gateway/v1/messaging_service.js";
+export type { GetQuotaResponse } from "./gen/aulm/gateway/v1/quota_service.js";
+export type { RateLimit } from "./gen/aulm/gateway/v1/rate_limit.js";
+export { type Session, SessionState } from "./gen/aulm/gateway/v1/session.js";
+export { ParkReason, type Subscription, SubscriptionMode } from "./gen/aulm/gateway/v1/subscription_service.js";
+export type { ParkedEvent, SubscriptionStats } from "./gen/aulm/gateway/v1/subscription_service.js";
