@@ -11,6 +11,8 @@ void AddSendImage(CLI::App& parent, Invocation& invocation);
 void AddSessionStatus(CLI::App& parent, Invocation& invocation);
 void AddEventsFollow(CLI::App& parent, Invocation& invocation);
 void AddEventsRead(CLI::App& parent, Invocation& invocation);
+// Several: everything that stands below subscriptions.
+void AddSubscriptions(CLI::App& parent, Invocation& invocation);
 // `parent` is the whole program: what is completed is read off it when the command runs.
 void AddCompletion(CLI::App& parent, Invocation& invocation);
 

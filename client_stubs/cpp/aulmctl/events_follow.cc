@@ -9,6 +9,7 @@
 #include "client_stubs/cpp/aulmctl/error_report.h"
 #include "client_stubs/cpp/aulmctl/event_flags.h"
 #include "client_stubs/cpp/aulmctl/event_text.h"
+#include "client_stubs/cpp/aulmctl/events_consume.h"
 #include "client_stubs/cpp/aulmctl/json_line.h"
 #include "client_stubs/cpp/aulmctl/output.h"
 #include "client_stubs/cpp/aulmctl/stop_signals.h"
@@ -22,6 +23,7 @@ struct Flags {
   EventFlags events;
   std::string cursor_file;
   uint64_t count = 0;  // 0: without end
+  ConsumeFlags consume;
 };
 
 std::string Because(const client::CallError& error) {
@@ -63,6 +65,12 @@ ExitCode PrintEvents(client::EventFollower& follower, const Flags& flags, const 
 }
 
 ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
+  if (!flags.consume.subscription.empty()) {
+    ConsumeFlags consume = flags.consume;
+    consume.count = flags.count;
+    consume.raw = flags.events.raw;
+    return ConsumeEvents(consume, globals);
+  }
   StopSignals signals;  // before gRPC has threads
   const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = globals.OpenChannel();
   if (!channel.ok()) return ReportUsage(channel.status().message());
@@ -86,6 +94,20 @@ void AddEventsFollow(CLI::App& parent, Invocation& invocation) {
   app.add_option("--count", flags->count, "End after this many events")
       ->type_name("N")
       ->check(CLI::Range(uint64_t{1}, UINT64_MAX).description(""));
+  CLI::Option* const subscription =
+      app.add_option("--subscription", flags->consume.subscription,
+                     "Consume this durable subscription: each event is acknowledged once it is printed")
+          ->type_name("NAME");
+  // Where it is and what it selects lives on the server.
+  for (const char* const name :
+       {"--from", "--type", "--session", "--peer", "--message", "--status", "--test", "--cursor-file"}) {
+    subscription->excludes(app.get_option(name));
+  }
+  app.add_option("--consumer", flags->consume.consumer_id, "How this consumer is called, with --subscription")
+      ->type_name("ID")
+      ->needs(subscription);
+  app.add_flag("--take-over", flags->consume.take_over, "End the consumer that now has it; mode cursor")
+      ->needs(subscription);
   app.callback(
       [flags, &invocation] { invocation.run = [flags](const GlobalFlags& globals) { return Run(*flags, globals); }; });
 }

@@ -37,6 +37,8 @@ ExitCode RunProgram(int argc, char** argv) {
   CLI::App& events = AddGroup(app, "events", "Follow or read what aulm's webhooks told");
   AddEventsFollow(events, invocation);
   AddEventsRead(events, invocation);
+  CLI::App& subscriptions = AddGroup(app, "subscriptions", "Keep durable subscriptions and their parked events");
+  AddSubscriptions(subscriptions, invocation);
   AddCompletion(app, invocation);
   app.footer(kExitCodesHelp);
 
