@@ -150,6 +150,7 @@ export class EventConsumer {
       try {
         if (outstanding.lost) return;
         const verdict = await this.#judge(event, attempt);
+        this.#outstanding.delete(outstanding); // from here on, nothing is to extend
         const action = typeof verdict === "object" ? SettlementAction.RETRY : ACTIONS[verdict];
         await settler.settle(ackToken, action, typeof verdict === "object" ? verdict.retryAfterMs : undefined);
       } catch (error) {

@@ -169,5 +169,7 @@ void test("a delivery is extended while its handler runs", () =>
     await consume(gateway, 1, { subscription: "orders" }, async () => {
       while (gateway.acknowledged.length < 2) await new Promise(setImmediate);
     });
-    assert.deepEqual(settled(gateway).map(([, action]) => action), ["EXTEND", "EXTEND", "ACK"]); // prettier-ignore
+    const actions = settled(gateway).map(([, action]) => action);
+    assert.equal(actions.pop(), "ACK");
+    assert.deepEqual(new Set(actions), new Set(["EXTEND"]));
   }));
