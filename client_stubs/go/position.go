@@ -20,10 +20,9 @@ type position struct {
 	notSaved func(error)
 
 	mu      sync.Mutex
-	places  []*place        // from the oldest that is not done
-	unsaved []string        // cursors behind saved, up to handled
-	known   map[string]bool // cursors in places and unsaved
-	last    string          // what came last
+	places  []*place // from the oldest that is not done
+	unsaved []string // cursors behind saved, up to handled
+	last    string   // what came last
 	handled string
 
 	saving  sync.Mutex // held while the store is called
@@ -32,7 +31,7 @@ type position struct {
 }
 
 func newPosition(store CursorStore, interval time.Duration, notSaved func(error)) *position {
-	return &position{store: store, interval: interval, notSaved: notSaved, known: map[string]bool{}, savedAt: time.Now()}
+	return &position{store: store, interval: interval, notSaved: notSaved, savedAt: time.Now()}
 }
 
 // load takes the position from the store.
@@ -48,16 +47,12 @@ func (p *position) load() (string, error) {
 	return p.saved, nil
 }
 
-// add notes an event that was received; nil when it was received before, and its handling is not yet saved.
+// add notes an event that was received.
 func (p *position) add(cursor []byte) *place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	added := &place{cursor: string(cursor)}
-	if p.known[added.cursor] {
-		return nil
-	}
 	p.last = added.cursor
-	p.known[added.cursor] = true
 	p.places = append(p.places, added)
 	return added
 }
@@ -70,9 +65,23 @@ func (p *position) moveTo(cursor string) {
 		return
 	}
 	p.last = cursor
-	p.known[cursor] = true
 	p.places = append(p.places, &place{cursor: cursor, done: true})
 	p.advance()
+}
+
+// notSavedYet returns the cursors of what was received and is not known to be saved: where the store says where to go on,
+// these may come again.
+func (p *position) notSavedYet() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	cursors := map[string]bool{}
+	for _, passed := range p.unsaved {
+		cursors[passed] = true
+	}
+	for _, open := range p.places {
+		cursors[open.cursor] = true
+	}
+	return cursors
 }
 
 // done notes that an event was handled.
@@ -89,9 +98,7 @@ func (p *position) advance() {
 	for len(p.places) > 0 && p.places[0].done {
 		p.handled = p.places[0].cursor
 		p.places = p.places[1:]
-		if p.store == nil {
-			delete(p.known, p.handled)
-		} else {
+		if p.store != nil {
 			p.unsaved = append(p.unsaved, p.handled)
 		}
 	}
@@ -135,7 +142,6 @@ func (p *position) forgetUpTo(saved string) {
 	for len(p.unsaved) > 0 {
 		cursor := p.unsaved[0]
 		p.unsaved = p.unsaved[1:]
-		delete(p.known, cursor)
 		if cursor == saved {
 			return
 		}

@@ -121,8 +121,9 @@ type subscriber struct {
 	options  SubscribeOptions
 	frames   *frames
 	position *position
-	received string      // after everything that came: where a new stream starts
-	waiting  []*received // came in a frame, and not yet handed out
+	received string          // after everything that came: where a new stream starts
+	waiting  []*received     // came in a frame, and not yet handed out
+	repeats  map[string]bool // of a durable subscription: what this stream may send though we have it
 }
 
 // received is an event and its place on the way.
@@ -201,7 +202,9 @@ func (s *subscriber) next(ctx context.Context) (*received, error) {
 
 func (s *subscriber) nextRequest() *gatewayv1.SubscribeEventsRequest {
 	request := proto.Clone(s.request).(*gatewayv1.SubscribeEventsRequest)
-	if s.received != "" && request.GetSubscription() == "" {
+	if request.GetSubscription() != "" {
+		s.repeats = s.position.notSavedYet()
+	} else if s.received != "" {
 		request.Start = &gatewayv1.SubscribeEventsRequest_AfterCursor{AfterCursor: []byte(s.received)}
 	}
 	return request
@@ -216,10 +219,12 @@ func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) {
 		}
 	case *gatewayv1.SubscribeEventsResponse_EventBatch:
 		for _, delivery := range f.EventBatch.GetDeliveries() {
-			place := s.position.add(delivery.GetEvent().GetCursor())
-			if place != nil { // else a durable subscription sends what we have, and have not acknowledged
-				s.waiting = append(s.waiting, &received{place, delivery.GetEvent()})
+			if s.repeats[string(delivery.GetEvent().GetCursor())] {
+				continue
 			}
+			s.repeats = nil // the log's order: none comes after an event that is new
+			place := s.position.add(delivery.GetEvent().GetCursor())
+			s.waiting = append(s.waiting, &received{place, delivery.GetEvent()})
 		}
 		s.moveTo(f.EventBatch.GetResumeCursor())
 	case *gatewayv1.SubscribeEventsResponse_Heartbeat:

@@ -54,6 +54,7 @@ class EventFollower:
         self._position = Position(cursor_store, save_interval, notices.not_saved)
         self._received = b""  # after everything that came: where a new stream starts
         self._waiting: deque[_Received] = deque()  # came in a frame, and not yet handed out
+        self._repeats: set[bytes] = set()  # of a durable subscription: what this stream may send though we have it
         self._in_hand: Entry | None = None  # handed out by the iterator
         self._begun = False
         self._source = FrameSource(
@@ -164,7 +165,9 @@ class EventFollower:
     def _connect(self) -> FrameCall:
         request = v1.SubscribeEventsRequest()
         request.CopyFrom(self._request)
-        if self._received and not request.subscription:
+        if request.subscription:
+            self._repeats = self._position.not_saved_yet()
+        elif self._received:
             request.after_cursor = self._received
         return self._subscribe(request)
 
@@ -176,9 +179,11 @@ class EventFollower:
                     self._move_to(frame.started.head_cursor)
             case "event_batch":
                 for delivery in frame.event_batch.deliveries:
+                    if delivery.event.cursor in self._repeats:
+                        continue
+                    self._repeats = set()  # the log's order: none comes after an event that is new
                     entry = self._position.add(delivery.event.cursor)
-                    if entry is not None:  # else a durable subscription sends what we have, and have not acknowledged
-                        self._waiting.append((entry, delivery.event))
+                    self._waiting.append((entry, delivery.event))
                 self._move_to(frame.event_batch.resume_cursor)
             case "heartbeat":
                 self._move_to(frame.heartbeat.resume_cursor)

@@ -37,7 +37,6 @@ class Position:
         self._lock = threading.Lock()
         self._entries: deque[Entry] = deque()  # from the oldest that is not done
         self._unsaved: deque[bytes] = deque()  # cursors behind `saved`, up to `handled`
-        self._known: set[bytes] = set()  # cursors in _entries and _unsaved
         self._last = b""  # what came last
         self._handled = b""
         self._saving = threading.Lock()  # held while the store is called
@@ -60,15 +59,17 @@ class Position:
         with self._lock:
             return self._handled
 
-    def add(self, cursor: bytes) -> Entry | None:
-        """An event was received. None when it was received before, and its handling is not yet saved."""
+    def not_saved_yet(self) -> set[bytes]:
+        """What was received and is not known to be saved: where the store says where to go on, this may come again."""
         with self._lock:
-            if cursor in self._known:
-                return None
+            return {*self._unsaved, *(entry.cursor for entry in self._entries)}
+
+    def add(self, cursor: bytes) -> Entry:
+        """An event was received."""
+        with self._lock:
             entry = Entry(cursor, done=False)
             self._last = cursor
             self._entries.append(entry)
-            self._known.add(cursor)
             return entry
 
     def move_to(self, cursor: bytes) -> None:
@@ -78,7 +79,6 @@ class Position:
                 return
             self._last = cursor
             self._entries.append(Entry(cursor, done=True))
-            self._known.add(cursor)
             self._advance()
 
     def done(self, entry: Entry) -> None:
@@ -115,14 +115,11 @@ class Position:
     def _advance(self) -> None:
         while self._entries and self._entries[0].done:
             self._handled = self._entries.popleft().cursor
-            if self._store is None:
-                self._known.discard(self._handled)
-            else:
+            if self._store is not None:
                 self._unsaved.append(self._handled)
 
     def _forget_up_to(self, saved: bytes) -> None:
         while self._unsaved:
             cursor = self._unsaved.popleft()
-            self._known.discard(cursor)
             if cursor == saved:
                 return
