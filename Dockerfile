@@ -1,0 +1,34 @@
+# The image of aulm-gateway: the gateway, aulmctl, and the libraries they load; no shell, no package manager.
+#   docker build -t aulm-gateway .
+# BASE is a Debian 12; the image's own stage starts from nothing.
+ARG BASE=docker.io/library/debian:12
+FROM ${BASE} AS build
+WORKDIR /src
+COPY packages.txt ./
+RUN apt-get -q update \
+ && sed -n 's/^build: //p' packages.txt | DEBIAN_FRONTEND=noninteractive xargs apt-get -q -y --no-install-recommends install
+COPY CMakeLists.txt CMakePresets.json README.md LICENSE CHANGELOG.md ./
+COPY cmake cmake
+COPY proto proto
+COPY service service
+COPY client_stubs/cpp client_stubs/cpp
+COPY tools/image tools/image
+RUN cmake --preset release -DAULM_GATEWAY_TESTS=OFF \
+ && cmake --build build/release --target aulm-gateway aulmctl
+RUN tools/image/make_root.sh build/release/bin /image
+
+FROM scratch
+ARG VERSION=0.1.0
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="aulm-gateway" \
+      org.opencontainers.image.description="A gRPC gateway in front of aulm, the WhatsApp automation API" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=build /image /
+ENV PATH=/usr/bin GATEWAY_STORE=sqlite:///var/lib/aulm-gateway
+USER 65532:65532
+WORKDIR /var/lib/aulm-gateway
+VOLUME /var/lib/aulm-gateway
+EXPOSE 50051 8080
+ENTRYPOINT ["/usr/bin/aulm-gateway"]
