@@ -13,10 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from aulm.gateway import CallError, Client, v1
+
 from consumers import Consumer, HandlerFailedError, Record, event_name
 from programs import Gateway, Simulator, point_webhooks, wait_for
-
-from aulm.gateway import CallError, Client, v1
 
 TABLE = json.loads((Path(__file__).parents[1] / "conformance" / "cases.json").read_text())
 STOP_LIMIT_S = 5.0

@@ -1,4 +1,4 @@
-"""The consumers of one conformance case: each follows events on a thread of its own and records what its handlers do."""
+"""The consumers of one conformance case: each follows events on its own thread and records what its handlers do."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from programs import LIMIT_S
-
 from aulm.gateway import CallError, Client, EventFollower, FileCursorStore, Notices, SharedConsumer, v1
+
+from programs import LIMIT_S
 
 _BACKOFF = {"least_backoff": timedelta(milliseconds=20), "most_backoff": timedelta(milliseconds=200)}
 
@@ -61,8 +61,9 @@ class Record:
 class Consumer:
     """One `subscribe` step."""
 
-    def __init__(self, client: Client, record: Record, step: Mapping[str, Any], request: v1.SubscribeEventsRequest,
-                 folder: Path) -> None:
+    def __init__(
+        self, client: Client, record: Record, step: Mapping[str, Any], request: v1.SubscribeEventsRequest, folder: Path
+    ) -> None:
         self.name: str = step["as"]
         self._record = record
         self._hold = set(step.get("hold", ()))

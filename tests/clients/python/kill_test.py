@@ -7,9 +7,9 @@ import unittest
 from datetime import timedelta
 from pathlib import Path
 
-from programs import Gateway, Simulator, point_webhooks
-
 from aulm.gateway import Client, FileCursorStore, v1
+
+from programs import Gateway, Simulator, point_webhooks
 
 EVENTS = 10_000
 KILLS = 10

@@ -1,4 +1,4 @@
-"""The real gateway and the simulator as child processes of a test, on free ports, with a store in a temporary folder."""
+"""The real gateway and the simulator as child processes of a test, on free ports, each in a folder of its own."""
 
 from __future__ import annotations
 

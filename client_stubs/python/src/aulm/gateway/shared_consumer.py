@@ -132,6 +132,6 @@ class SharedConsumer:
         while not self._settler.wait_finished(deadline / 3):
             oldest = time.monotonic() - self._longest_handling
             with self._lock:
-                tokens = [token for token, since in self._in_hand.items() if since > oldest]
-            for token in tokens:
-                self._settler.add(v1.Settlement(ack_token=token, action=v1.SETTLEMENT_ACTION_EXTEND))
+                for token, since in self._in_hand.items():
+                    if since > oldest:  # added under the lock, and so before the settlement of the delivery
+                        self._settler.add(v1.Settlement(ack_token=token, action=v1.SETTLEMENT_ACTION_EXTEND))

@@ -1,0 +1,266 @@
+"""The Python client on a gateway that answers as each test says."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import unittest
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+
+from aulm.gateway import CallError, Client, CursorStore, FileCursorStore, MemoryCursorStore, Notices, Outcome, v1
+from aulm.gateway.position import Position
+
+from fake_gateway import FakeGateway, GatewayError, batch, broken, drain, event, shared, started, stream_of
+
+UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
+BARE = GatewayError(UNAVAILABLE)
+ACK = v1.SETTLEMENT_ACTION_ACK
+RETRY = v1.SETTLEMENT_ACTION_RETRY
+PARK = v1.SETTLEMENT_ACTION_PARK
+EXTEND = v1.SETTLEMENT_ACTION_EXTEND
+LEAST, MOST = timedelta(milliseconds=1), timedelta(milliseconds=2)
+
+
+def handle_once(released: threading.Event) -> Callable[[v1.Delivery], None]:
+    """A handler that waits for that."""
+
+    def handle(_: v1.Delivery) -> None:
+        released.wait()
+
+    return handle
+
+
+class ClientTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.gateway = FakeGateway()
+        self.addCleanup(self.gateway.close)
+        self.client = self.gateway.client
+
+
+class SendingTest(ClientTest):
+    def send(self, *answers: GatewayError | None) -> v1.SendTextResponse:
+        self.gateway.sends = list(answers)
+        return self.client.send_text(session_id="s", to="+1", body="Hello", timeout=timedelta(seconds=20))
+
+    def fail(self, *answers: GatewayError | None) -> CallError:  # type: ignore[override]
+        with self.assertRaises(CallError) as raised:
+            self.send(*answers)
+        return raised.exception
+
+    def test_request_id_is_the_same_in_every_try(self) -> None:
+        draining = GatewayError(UNAVAILABLE, "DRAINING", outcome="not_sent")
+        request_id = self.send(draining, BARE, None).message.request_id
+        self.assertTrue(request_id)
+        self.assertEqual([request.request_id for request in self.gateway.send_requests], [request_id] * 3)
+
+    def test_unknown_outcome_is_not_repeated(self) -> None:
+        error = self.fail(GatewayError(grpc.StatusCode.UNKNOWN, "SEND_OUTCOME_UNKNOWN", outcome="unknown"))
+        self.assertEqual((error.outcome, len(self.gateway.send_requests)), (Outcome.UNKNOWN, 1))
+
+    def test_unavailable_with_unknown_outcome_is_not_repeated(self) -> None:
+        error = self.fail(GatewayError(UNAVAILABLE, "NEW_REASON", outcome="unknown"))
+        self.assertEqual((error.outcome, len(self.gateway.send_requests)), (Outcome.UNKNOWN, 1))
+
+    def test_doubt_outlives_an_error_that_did_not_look_the_send_up(self) -> None:
+        overloaded = GatewayError(grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", outcome="not_sent")
+        self.assertEqual(self.fail(BARE, overloaded).outcome, Outcome.UNKNOWN)
+
+    def test_aulms_answer_ends_the_doubt(self) -> None:
+        missing = GatewayError(grpc.StatusCode.NOT_FOUND, "SESSION_NOT_FOUND", "aulm.io", "not_sent")
+        self.assertEqual(self.fail(BARE, missing).outcome, Outcome.NOT_SENT)
+
+    def test_bare_refusal_was_not_sent(self) -> None:
+        error = self.fail(GatewayError(grpc.StatusCode.UNAUTHENTICATED))
+        self.assertEqual(error.outcome, Outcome.NOT_SENT)
+        self.assertTrue(error.request_id)
+
+    def test_retry_info_beyond_the_deadline_is_not_waited_for(self) -> None:
+        error = self.fail(GatewayError(UNAVAILABLE, "BREAKER_OPEN", outcome="not_sent", retry_after=3600))
+        self.assertEqual((error.retry_after, len(self.gateway.send_requests)), (timedelta(hours=1), 1))
+
+    def test_token_goes_with_each_call(self) -> None:
+        self.send(None)
+        self.assertEqual(self.gateway.authorizations, ["Bearer secret"])
+
+    def test_wrong_options_are_named(self) -> None:
+        with self.assertRaisesRegex(ValueError, "target"):
+            Client("")
+        with self.assertRaisesRegex(ValueError, "keepalive"):
+            Client(keepalive=timedelta(seconds=1))
+
+
+class SubscribeTest(ClientTest):
+    def cursors(
+        self,
+        count: int,
+        request: v1.SubscribeEventsRequest | None = None,
+        *,
+        store: CursorStore | None = None,
+        notices: Notices | None = None,
+    ) -> list[bytes]:
+        follower = self.client.subscribe(
+            request,
+            cursor_store=store,
+            save_interval=timedelta(0),
+            least_backoff=LEAST,
+            most_backoff=MOST,
+            notices=notices,
+        )
+        seen: list[bytes] = []
+
+        def handle(event: v1.Event) -> None:
+            seen.append(event.cursor)
+            if len(seen) == count:
+                follower.stop()
+
+        follower.run(handle)
+        return seen
+
+    def test_broken_stream_resumes_after_its_last_frame(self) -> None:
+        self.gateway.streams = [
+            broken(started("0"), batch("5", event("1"), event("2"))),
+            stream_of(started("9"), batch("6", event("6"))),
+        ]
+        self.assertEqual(self.cursors(3), [b"1", b"2", b"6"])
+        self.assertEqual(self.gateway.subscriptions[1].after_cursor, b"5")
+
+    def test_latest_is_held_over_an_interruption_before_the_first_event(self) -> None:
+        self.gateway.streams = [broken(started("7")), stream_of(started("8"), batch("8", event("8")))]
+        self.cursors(1)
+        self.assertEqual(self.gateway.subscriptions[1].after_cursor, b"7")
+
+    def test_drain_is_waited_for(self) -> None:
+        waits = []
+        self.gateway.streams = [stream_of(batch("1", event("1")), drain("3", 20)), stream_of(batch("4", event("4")))]
+        notices = Notices(interrupted=lambda error, wait: waits.append((error.reason, error.message, wait)))
+        self.cursors(2, notices=notices)
+        [(reason, message, wait)] = waits
+        self.assertEqual((reason, message), ("DRAINING", "shutdown"))
+        self.assertTrue(timedelta(milliseconds=20) <= wait <= timedelta(milliseconds=24))
+        self.assertEqual(self.gateway.subscriptions[1].after_cursor, b"3")
+
+    def test_what_cannot_be_mended_ends(self) -> None:
+        self.gateway.streams = [broken(code=grpc.StatusCode.PERMISSION_DENIED)]
+        with self.assertRaises(CallError) as raised:
+            self.cursors(1)
+        self.assertEqual(raised.exception.code, grpc.StatusCode.PERMISSION_DENIED)
+
+    def test_durable_position_is_acknowledged_and_repeats_are_left_out(self) -> None:
+        self.gateway.acknowledging = lambda: BARE if len(self.gateway.subscriptions) < 2 else None
+        self.gateway.streams = [
+            broken(batch("2", event("1"), event("2"))),
+            stream_of(batch("3", event("1"), event("2"), event("3"))),
+        ]
+        self.assertEqual(self.cursors(3, v1.SubscribeEventsRequest(subscription="orders")), [b"1", b"2", b"3"])
+        self.assertEqual(self.gateway.acknowledged[-1], b"3")
+        self.assertIsNone(self.gateway.subscriptions[1].WhichOneof("start"))
+
+    def test_event_in_hand_is_handled_when_the_block_ends_well(self) -> None:
+        for leave, position in ((lambda: None, b"2"), (self._raise, b"1")):
+            self.gateway.streams = [stream_of(batch("2", event("1"), event("2")))]
+            store = MemoryCursorStore()
+            try:
+                with self.client.subscribe(cursor_store=store, save_interval=timedelta(0)) as events:
+                    for one in events:
+                        if one.cursor == b"2":
+                            leave()
+                            break
+            except InterruptedError:
+                pass
+            self.assertEqual(store.cursor, position)
+
+    @staticmethod
+    def _raise() -> None:
+        raise InterruptedError
+
+    def test_position_stands_before_the_oldest_that_is_not_handled(self) -> None:
+        position = Position(None, 0, None)
+        first, second = position.add(b"1"), position.add(b"2")
+        position.move_to(b"5")
+        position.done(second)
+        self.assertEqual(position.handled, b"")
+        position.done(first)
+        self.assertEqual(position.handled, b"5")
+
+    def test_cursor_file_that_holds_no_cursor_is_an_error(self) -> None:
+        store = FileCursorStore(Path(self.enterContext(tempfile.TemporaryDirectory())) / "position")
+        self.assertEqual(store.load(), b"")
+        store.save(b"")
+        with self.assertRaisesRegex(ValueError, "holds no cursor"):
+            store.load()
+        store.save(b"\x00\xff\x01")
+        self.assertEqual(store.load(), b"\x00\xff\x01")
+
+
+class ConsumeTest(ClientTest):
+    def setUp(self) -> None:
+        super().setUp()
+        logging.disable(logging.CRITICAL)
+        self.addCleanup(logging.disable, logging.NOTSET)
+
+    def consume(self, handler: Callable[[v1.Delivery], v1.Settlement | None]) -> Callable[[], None]:
+        consumer = self.client.consume("orders", least_backoff=LEAST, most_backoff=MOST)
+        thread = threading.Thread(target=consumer.run, args=(handler,))
+        thread.start()
+
+        def stop() -> None:
+            consumer.stop()
+            thread.join()
+
+        self.addCleanup(stop)
+        return stop
+
+    def test_handlers_answer_settles(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"), shared("2", "b"), shared("3", "c"))]
+
+        def handle(delivery: v1.Delivery) -> v1.Settlement | None:
+            match delivery.ack_token:
+                case b"1":
+                    return None
+                case b"2":
+                    return v1.Settlement(action=PARK)
+                case _:
+                    raise ValueError("failed")
+
+        self.consume(handle)
+        for token, action in ((b"1", ACK), (b"2", PARK), (b"3", RETRY)):
+            self.gateway.await_settled(token, action)
+
+    def test_long_handling_is_extended(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.consume(handle_once(release))
+        self.gateway.await_settled(b"1", EXTEND)
+        self.gateway.await_settled(b"1", EXTEND)
+        release.set()
+        self.gateway.await_settled(b"1", ACK)
+
+    def test_settlement_is_repeated_while_the_gateway_is_away(self) -> None:
+        answers = [BARE, BARE, None]
+        self.gateway.acknowledging = lambda: answers.pop(0) if len(answers) > 1 else answers[0]
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        self.consume(lambda _: None)
+        self.gateway.await_settled(b"1", ACK)
+
+    def test_stopping_hands_back_what_no_handler_saw(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"), shared("2", "a"))]
+        release = threading.Event()
+        self.addCleanup(release.set)
+        stop = self.consume(handle_once(release))
+        self.gateway.await_settled(b"2", EXTEND)  # it has come, and waits for the first
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        self.gateway.await_settled(b"2", RETRY)
+        release.set()
+        self.gateway.await_settled(b"1", ACK)
+        stopping.join()
+
+
+if __name__ == "__main__":
+    unittest.main()
