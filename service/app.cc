@@ -208,8 +208,8 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   CurlTransportOptions transport;
   transport.stop_grace = kSettleGrace;
   transport_ = std::make_unique<CurlTransport>(transport, *aulm_metrics_);
-  // aulm's cooldown is of our address: accounts of one base URL share it.
-  std::map<std::string, std::shared_ptr<AddressCooldown>> cooldowns;
+  // aulm's cooldown is of our address, and who reaches aulm for one account reaches it for all of one base URL.
+  std::map<std::string, std::shared_ptr<AulmAddress>> addresses;
   for (const AccountSettings& account : settings.accounts) {
     auto key = secrets_->Watch({account.name, SecretFormat::kApiKey, {account.api_key}, {}});
     if (!key.ok()) return key.status();
@@ -221,9 +221,9 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
       const WatchedSecrets::Snapshot current = watched->Current();
       return ApiKey{std::string(current->secrets.front().Reveal()), current->generation};
     };
-    std::shared_ptr<AddressCooldown>& cooldown = cooldowns[account.base_url];
-    if (cooldown == nullptr) cooldown = std::make_shared<AddressCooldown>();
-    auto client = AulmClient::Create(std::move(options), *transport_, cooldown, clock_, *aulm_metrics_);
+    std::shared_ptr<AulmAddress>& address = addresses[account.base_url];
+    if (address == nullptr) address = std::make_shared<AulmAddress>();
+    auto client = AulmClient::Create(std::move(options), *transport_, address, clock_, *aulm_metrics_);
     if (!client.ok()) return client.status();
     accounts_.Add(*std::move(client), account.session_ids);
 

@@ -10,12 +10,18 @@
 #include "service/aulm/aulm_error.h"
 #include "service/aulm/aulm_json.h"
 #include "service/aulm/public_url.h"
+#include "service/base/log.h"
 #include "service/base/status_details.h"
 #include "service/base/text.h"
 #include "service/base/version.h"
 
 namespace aulm::gateway {
 namespace {
+
+// What a status read of the breaker's own may take.
+constexpr absl::Duration kProbeLimit = absl::Seconds(5);
+// A call that waited this long for nothing counts as one that did not reach aulm.
+constexpr absl::Duration kPatience = absl::Seconds(5);
 
 bool IsSuccess(const HttpResponse& response) { return response.status >= 200 && response.status < 300; }
 
@@ -59,7 +65,7 @@ class AulmClient::SendExchange final : public HttpExchange {
 
   void OnDone(HttpResult result) override {
     absl::StatusOr<SendResult> read = Read(result);
-    client_.Settle(endpoint_, key_generation_, start_, read.status());
+    client_.Settle(endpoint_, key_generation_, start_, result, read.status());
     observer_->OnDone(std::move(read));
   }
 
@@ -100,7 +106,7 @@ class AulmClient::StatusExchange final : public HttpExchange {
 
   void OnDone(HttpResult result) override {
     absl::StatusOr<SessionStatus> read = Read(result);
-    client_.Settle(AulmEndpoint::kSessionStatus, key_generation_, start_, read.status());
+    client_.Settle(AulmEndpoint::kSessionStatus, key_generation_, start_, result, read.status());
     done_(std::move(read));
   }
 
@@ -123,8 +129,8 @@ class AulmClient::StatusExchange final : public HttpExchange {
 };
 
 absl::StatusOr<std::unique_ptr<AulmClient>> AulmClient::Create(Options options, HttpTransport& transport,
-                                                               std::shared_ptr<AddressCooldown> address,
-                                                               const Clock& clock, AulmMetrics& metrics) {
+                                                               std::shared_ptr<AulmAddress> address, const Clock& clock,
+                                                               AulmMetrics& metrics) {
   absl::Status status = CheckBaseUrl(options.base_url);
   if (status.ok()) status = CheckApiKey(options.api_key().value);
   if (!status.ok()) {
@@ -133,9 +139,10 @@ absl::StatusOr<std::unique_ptr<AulmClient>> AulmClient::Create(Options options, 
   return std::unique_ptr<AulmClient>(new AulmClient(std::move(options), transport, std::move(address), clock, metrics));
 }
 
-AulmClient::AulmClient(Options options, HttpTransport& transport, std::shared_ptr<AddressCooldown> address,
+AulmClient::AulmClient(Options options, HttpTransport& transport, std::shared_ptr<AulmAddress> address,
                        const Clock& clock, AulmMetrics& metrics)
     : account_(std::move(options.account)),
+      base_url_(options.base_url),
       api_key_(std::move(options.api_key)),
       settle_limit_(options.settle_limit),
       send_text_url_(Url(options.base_url, "/v1/messages/send-text")),
@@ -144,7 +151,10 @@ AulmClient::AulmClient(Options options, HttpTransport& transport, std::shared_pt
       transport_(transport),
       clock_(clock),
       metrics_(metrics),
-      gate_(account_, std::move(address), clock, options.gate) {}
+      address_(std::move(address)),
+      gate_(account_, std::shared_ptr<AddressCooldown>(address_, &address_->cooldown), clock, options.gate) {
+  metrics_.SetUnreachable(base_url_, address_->breaker.open());
+}
 
 AulmClient::CallId AulmClient::SendText(const TextSend& send, const AulmCallOptions& options,
                                         std::shared_ptr<SendObserver> observer) {
@@ -162,7 +172,7 @@ AulmClient::CallId AulmClient::Send(AulmEndpoint endpoint, const std::string& ur
                                     absl::string_view to, const AulmCallOptions& options,
                                     std::shared_ptr<SendObserver> observer,
                                     absl::FunctionRef<std::string()> write_body) {
-  absl::StatusOr<Admission> admission = Admit(endpoint, options);
+  absl::StatusOr<Admission> admission = Admit(endpoint, session_id, options);
   if (!admission.ok()) {
     absl::Status refusal = admission.status();
     SetOutcome(refusal, Outcome::kNotSent);
@@ -190,7 +200,7 @@ AulmClient::CallId AulmClient::GetSessionStatus(absl::string_view session_id, co
     done(bad.ToStatus());
     return 0;
   }
-  absl::StatusOr<Admission> admission = Admit(AulmEndpoint::kSessionStatus, options);
+  absl::StatusOr<Admission> admission = Admit(AulmEndpoint::kSessionStatus, session_id, options);
   if (!admission.ok()) {
     done(admission.status());
     return 0;
@@ -207,9 +217,11 @@ void AulmClient::Cancel(CallId call) {
   if (call != 0) transport_.Cancel(call);
 }
 
-absl::StatusOr<AulmClient::Admission> AulmClient::Admit(AulmEndpoint endpoint, const AulmCallOptions& options) {
+absl::StatusOr<AulmClient::Admission> AulmClient::Admit(AulmEndpoint endpoint, absl::string_view session_id,
+                                                        const AulmCallOptions& options) {
   const ApiKey key = api_key_();
-  absl::Status refusal = gate_.Admit(key.generation);
+  absl::Status refusal = AskBreaker(endpoint, session_id);
+  if (refusal.ok()) refusal = gate_.Admit(key.generation);
   if (refusal.ok() && !CheckApiKey(key.value).ok()) {  // the file was changed to something that is no key
     refusal = GatewayError(
         GatewayReason::kAccountSuspended,
@@ -231,7 +243,39 @@ absl::StatusOr<AulmClient::Admission> AulmClient::Admit(AulmEndpoint endpoint, c
   return admission;
 }
 
-void AulmClient::Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const absl::Status& result) {
+absl::Status AulmClient::AskBreaker(AulmEndpoint endpoint, absl::string_view session_id) {
+  const bool is_read = endpoint == AulmEndpoint::kSessionStatus;
+  const ReachabilityBreaker::Verdict verdict = address_->breaker.Ask(is_read, clock_.Now());
+  if (verdict.call) return absl::OkStatus();
+  if (verdict.probe) {
+    GetSessionStatus(session_id, {clock_.Now() + kProbeLimit, {}}, [](const absl::StatusOr<SessionStatus>&) {});
+  }
+  absl::Status refusal = GatewayError(
+      GatewayReason::kBreakerOpen,
+      absl::StrCat("aulm cannot be reached at ", base_url_, ", as the last calls showed; it was not asked"));
+  SetRetryDelay(refusal, verdict.retry_after);
+  return refusal;
+}
+
+void AulmClient::TellBreaker(const HttpResult& exchange, absl::Time start) {
+  const auto* failure = std::get_if<HttpFailure>(&exchange);
+  if (failure == nullptr) {
+    if (!address_->breaker.NoteAnswered()) return;
+    LogLine(LogLevel::kInfo, "aulm can be reached again").Field("base_url", base_url_);
+    return metrics_.SetUnreachable(base_url_, false);
+  }
+  // A caller of little patience says nothing about aulm.
+  const bool no_answer = failure->reason == HttpFailure::Reason::kConnect ||
+                         failure->reason == HttpFailure::Reason::kBroken ||
+                         (failure->reason == HttpFailure::Reason::kDeadline && clock_.Now() - start >= kPatience);
+  if (!no_answer || !address_->breaker.NoteUnreachable(clock_.Now())) return;
+  LogLine(LogLevel::kError, "aulm cannot be reached").Field("base_url", base_url_).Field("failure", failure->message);
+  metrics_.SetUnreachable(base_url_, true);
+}
+
+void AulmClient::Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
+                        const absl::Status& result) {
+  TellBreaker(exchange, start);
   gate_.Observe(key_generation, result);
   metrics_.CallDone(endpoint, result.ok() ? "OK" : ReasonOf(result), clock_.Now() - start);
 }

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/aulm/api_key.h"
+#include "service/aulm/aulm_address.h"
 #include "service/aulm/aulm_metrics.h"
 #include "service/aulm/aulm_operations.h"
 #include "service/aulm/call_gate.h"
@@ -63,11 +64,11 @@ class AulmClient {
   // client goes away. `address` is shared by the clients of one base URL. INVALID_ARGUMENT, naming the account and what
   // to do, for a base URL or a key that cannot be one.
   static absl::StatusOr<std::unique_ptr<AulmClient>> Create(Options options, HttpTransport& transport,
-                                                            std::shared_ptr<AddressCooldown> address,
-                                                            const Clock& clock, AulmMetrics& metrics);
+                                                            std::shared_ptr<AulmAddress> address, const Clock& clock,
+                                                            AulmMetrics& metrics);
 
-  // POST /v1/messages/send-text. Errors: aulm_error.h; ACCOUNT_SUSPENDED and a cooldown's TOO_MANY_AUTH_FAILURES
-  // without asking aulm.
+  // POST /v1/messages/send-text. Errors: aulm_error.h; ACCOUNT_SUSPENDED, a cooldown's TOO_MANY_AUTH_FAILURES and,
+  // while aulm cannot be reached, BREAKER_OPEN without asking aulm.
   CallId SendText(const TextSend& send, const AulmCallOptions& options, std::shared_ptr<SendObserver> observer);
 
   // POST /v1/messages/send-image.
@@ -97,19 +98,23 @@ class AulmClient {
     uint64_t key_generation;
   };
 
-  AulmClient(Options options, HttpTransport& transport, std::shared_ptr<AddressCooldown> address, const Clock& clock,
+  AulmClient(Options options, HttpTransport& transport, std::shared_ptr<AulmAddress> address, const Clock& clock,
              AulmMetrics& metrics);
 
-  // Asks the gate and fills in the headers that every call has; counts the refusal.
-  absl::StatusOr<Admission> Admit(AulmEndpoint endpoint, const AulmCallOptions& options);
+  // Asks the breaker and the gate and fills in the headers that every call has; counts the refusal.
+  absl::StatusOr<Admission> Admit(AulmEndpoint endpoint, absl::string_view session_id, const AulmCallOptions& options);
+  absl::Status AskBreaker(AulmEndpoint endpoint, absl::string_view session_id);
   // `write_body` is called when the call is admitted.
   CallId Send(AulmEndpoint endpoint, const std::string& url, absl::string_view session_id, absl::string_view to,
               const AulmCallOptions& options, std::shared_ptr<SendObserver> observer,
               absl::FunctionRef<std::string()> write_body);
-  // Tells the gate and the metrics what a call came to.
-  void Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const absl::Status& result);
+  // Tells the breaker, the gate and the metrics what a call came to.
+  void Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
+              const absl::Status& result);
+  void TellBreaker(const HttpResult& exchange, absl::Time start);
 
   const std::string account_;
+  const std::string base_url_;
   const ApiKeySource api_key_;
   const absl::Duration settle_limit_;
   const std::string send_text_url_;
@@ -118,6 +123,7 @@ class AulmClient {
   HttpTransport& transport_;
   const Clock& clock_;
   AulmMetrics& metrics_;
+  const std::shared_ptr<AulmAddress> address_;
   CallGate gate_;
 };
 

@@ -20,7 +20,11 @@ AulmMetrics::AulmMetrics(prometheus::Registry& registry)
     : calls_(prometheus::BuildCounter()
                  .Name("aulm_api_calls_total")
                  .Help("Calls to aulm by endpoint and by what they came to: OK or the error's reason.")
-                 .Register(registry)) {
+                 .Register(registry)),
+      unreachable_(prometheus::BuildGauge()
+                       .Name("aulm_api_unreachable")
+                       .Help("1 while sends are refused because aulm cannot be reached.")
+                       .Register(registry)) {
   auto& seconds = prometheus::BuildHistogram()
                       .Name("aulm_api_call_seconds")
                       .Help("Time from the start of a call to aulm to its result.")
@@ -69,6 +73,10 @@ void AulmMetrics::ConnectionOpened() {
 }
 
 void AulmMetrics::ConnectionClosed() { connections_->Decrement(); }
+
+void AulmMetrics::SetUnreachable(const std::string& base_url, bool unreachable) {
+  unreachable_.Add({{"base_url", base_url}}).Set(unreachable ? 1 : 0);
+}
 
 void AulmMetrics::Count(AulmEndpoint endpoint, absl::string_view reason) {
   if (reason == "OK") return endpoints_[Index(endpoint)].ok->Increment();

@@ -29,6 +29,7 @@ absl::string_view EndpointName(AulmEndpoint endpoint);
 //   aulm_api_calls_detached_total            the caller was answered before aulm was
 //   aulm_api_connections                     open to aulm
 //   aulm_api_connections_opened_total
+//   aulm_api_unreachable{base_url}           1 while sends are refused because aulm cannot be reached there
 class AulmMetrics {
  public:
   // `registry` must outlive this.
@@ -45,6 +46,7 @@ class AulmMetrics {
   void CallDetached();
   void ConnectionOpened();
   void ConnectionClosed();
+  void SetUnreachable(const std::string& base_url, bool unreachable);
 
  private:
   static constexpr size_t kEndpoints = 3;
@@ -61,6 +63,7 @@ class AulmMetrics {
   prometheus::Counter* detached_;
   prometheus::Gauge* connections_;
   prometheus::Counter* connections_opened_;
+  prometheus::Family<prometheus::Gauge>& unreachable_;
 
   absl::Mutex mutex_;
   // Counters of errors by reason, made when first seen.

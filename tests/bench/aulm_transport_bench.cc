@@ -247,7 +247,7 @@ int Main(int calls) {
   options.account = "default";
   options.base_url = base_url;
   options.api_key = [] { return ApiKey{"alm_sk_test_0123456789", 1}; };
-  auto client = AulmClient::Create(std::move(options), transport, std::make_shared<AddressCooldown>(), clock, metrics);
+  auto client = AulmClient::Create(std::move(options), transport, std::make_shared<AulmAddress>(), clock, metrics);
   if (!client.ok()) return 1;
 
   std::printf("%d calls a cell; microseconds a call\n", calls);

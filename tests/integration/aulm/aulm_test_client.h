@@ -28,7 +28,7 @@ class AulmTestClient {
     client.base_url = std::move(base_url);
     client.api_key = [key] { return ApiKey{key, 1}; };
     client.settle_limit = settle_limit;
-    client_ = *AulmClient::Create(std::move(client), transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    client_ = *AulmClient::Create(std::move(client), transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
   }
 
   // Begins a text send that has `time` to be answered.

@@ -58,8 +58,7 @@ class AulmClientTest : public testing::Test {
     options.base_url = "https://api.aulm.io/";
     options.api_key = [this] { return key_; };
     options.settle_limit = absl::Seconds(42);
-    client_ =
-        *AulmClient::Create(std::move(options), transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    client_ = *AulmClient::Create(std::move(options), transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
   }
 
   std::shared_ptr<RecordingSendObserver> SendText(const AulmCallOptions& options = {}) {
@@ -284,6 +283,43 @@ TEST_F(AulmClientTest, AKeyFileThatHoldsNoKeyStopsCalls) {
   EXPECT_THAT(transport_.requests(), SizeIs(0));
 }
 
+TEST_F(AulmClientTest, SendsAreRefusedWhileAulmCannotBeReached) {
+  for (int i = 0; i < 5; ++i) {
+    transport_.AnswerNext(HttpFailure{HttpFailure::Reason::kConnect, false, "refused"});
+    SendText();
+  }
+  EXPECT_EQ(Metric("aulm_api_unreachable"), 1);
+  const auto observer = SendText();
+  const absl::Status refusal = observer->Wait().status();
+  EXPECT_TRUE(HasReason(refusal, GatewayReason::kBreakerOpen)) << refusal;
+  EXPECT_EQ(OutcomeOf(refusal), Outcome::kNotSent);
+  EXPECT_TRUE(RetryDelayOf(refusal).has_value());
+  EXPECT_THAT(transport_.requests(), SizeIs(5));
+}
+
+TEST_F(AulmClientTest, AStatusReadFindsOutThatAulmCanBeReachedAgain) {
+  for (int i = 0; i < 5; ++i) {
+    transport_.AnswerNext(HttpFailure{HttpFailure::Reason::kBroken, true, "reset"});
+    SendText();
+  }
+  clock_.Advance(absl::Seconds(1));
+  transport_.AnswerNext(Refused(404, "session_not_found"));  // any answer shows it
+  SendText();
+  ASSERT_THAT(transport_.requests(), SizeIs(6));
+  EXPECT_EQ(transport_.requests().back().method, "GET");
+  EXPECT_EQ(Metric("aulm_api_unreachable"), 0);
+  transport_.AnswerNext(Accepted());
+  EXPECT_TRUE(SendText()->Wait().ok());
+}
+
+TEST_F(AulmClientTest, ACallersShortPatienceDoesNotShowThatAulmIsGone) {
+  for (int i = 0; i < 20; ++i) {
+    transport_.AnswerNext(HttpFailure{HttpFailure::Reason::kDeadline, false, "deadline"});
+    SendText();
+  }
+  EXPECT_EQ(Metric("aulm_api_unreachable"), 0);
+}
+
 TEST_F(AulmClientTest, AnAddressCooldownIsTold) {
   HttpResponse refused = Refused(429, "too_many_auth_failures");
   refused.headers.emplace_back("retry-after", "60");
@@ -320,7 +356,7 @@ TEST_F(AulmClientTest, CreateNamesTheAccountAndTheRemedy) {
     options.account = "bank";
     options.base_url = std::move(base_url);
     options.api_key = [key] { return ApiKey{key, 1}; };
-    return AulmClient::Create(std::move(options), transport_, std::make_shared<AddressCooldown>(), clock_, metrics_)
+    return AulmClient::Create(std::move(options), transport_, std::make_shared<AulmAddress>(), clock_, metrics_)
         .status();
   };
   const absl::Status plain = create("http://api.aulm.io", "alm_sk_test_1");

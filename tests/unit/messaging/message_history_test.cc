@@ -30,7 +30,7 @@ class MessageHistoryTest : public testing::Test {
     options.account = "default";
     options.base_url = "http://127.0.0.1:9";
     options.api_key = [] { return ApiKey{"alm_sk_live_test", 1}; };
-    auto client = AulmClient::Create(options, transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    auto client = AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     accounts_.Add(*std::move(client), {});
     send_.session_id = kSession;
     send_.to = "+966512345678";

@@ -63,7 +63,7 @@ class SenderTest : public testing::Test {
     options.account = "default";
     options.base_url = "http://127.0.0.1:9";
     options.api_key = [] { return ApiKey{"alm_sk_live_test", 1}; };
-    auto client = AulmClient::Create(options, transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    auto client = AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     ASSERT_TRUE(client.ok()) << client.status();
     accounts_->Add(*std::move(client), {});
     ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
@@ -383,7 +383,8 @@ TEST_F(PacedSenderTest, FollowersOfOneIdTakeOneSlot) {
 TEST_F(SenderTest, RetriesStayWithinTheirBudget) {
   int tries = 0;
   for (int i = 0; i < 100; ++i) {
-    for (int j = 0; j < 3; ++j) transport_.AnswerNext(NeverConnected());
+    // An answer, so that aulm counts as reached.
+    for (int j = 0; j < 3; ++j) transport_.AnswerNext(Overloaded());
     Begin(TextSendOf("order-" + std::to_string(i)));
     clock_.Advance(absl::Seconds(30));
     tries = static_cast<int>(transport_.requests().size());
