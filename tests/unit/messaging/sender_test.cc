@@ -384,7 +384,7 @@ TEST_F(SenderTest, RetriesStayWithinTheirBudget) {
   int tries = 0;
   for (int i = 0; i < 100; ++i) {
     // An answer, so that aulm counts as reached.
-    for (int j = 0; j < 3; ++j) transport_.AnswerNext(Overloaded());
+    for (int j = 0; j < 3; ++j) transport_.AnswerNext(Refused(503, "service_unavailable", /*retry_after=*/true));
     Begin(TextSendOf("order-" + std::to_string(i)));
     clock_.Advance(absl::Seconds(30));
     tries = static_cast<int>(transport_.requests().size());
