@@ -163,6 +163,7 @@ class App::Parts {
   RecentPeers recent_peers_;
   std::unique_ptr<Pacer> pacer_;
   std::unique_ptr<RetryPolicy> retries_;
+  std::shared_ptr<SendSlots> send_slots_;
   std::unique_ptr<Sender> sender_;
   std::unique_ptr<EventsMetrics> events_metrics_;
   std::unique_ptr<EventHub> hub_;
@@ -256,7 +257,9 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   quotas.refuse_when_used_up = settings.sends.refuse_when_quota_used_up;
   quotas_ = Quotas::Create(quotas, *store_.state, clock_, registry_);
   for (const AccountSettings& account : settings.accounts) quotas_->Load(account.name);
-  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *sent_messages_, *quotas_, *pacer_, *retries_, clock_);
+  send_slots_ = std::make_shared<SendSlots>(settings.limits.max_in_flight_sends, registry_);
+  sender_ = std::make_unique<Sender>(accounts_, *ledger_, *sent_messages_, *quotas_, *pacer_, *retries_, *send_slots_,
+                                     clock_);
   return absl::OkStatus();
 }
 

@@ -87,6 +87,7 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"webhook_body_bytes", limits.webhook_body_bytes},
           {"webhook_connections", limits.webhook_connections},
           {"webhooks_in_flight", limits.webhooks_in_flight},
+          {"max_in_flight_sends", limits.max_in_flight_sends},
           {"streams", limits.streams},
           {"stream_max_age", ToJson(limits.stream_max_age)},
           {"stream_stall", ToJson(limits.stream_stall)},

@@ -174,6 +174,9 @@ class SettingsReader {
     if (limits.has_webhook_connections()) {
       ReadCount("limits.webhook_connections", limits.webhook_connections(), 1, 65536, settings.webhook_connections);
     }
+    if (limits.has_max_in_flight_sends()) {
+      ReadCount("limits.max_in_flight_sends", limits.max_in_flight_sends(), 1, 1'000'000, settings.max_in_flight_sends);
+    }
     if (limits.has_webhooks_in_flight()) {
       ReadCount("limits.webhooks_in_flight", limits.webhooks_in_flight(), 1, 1'000'000, settings.webhooks_in_flight);
     }

@@ -74,6 +74,7 @@ struct LimitSettings {
   size_t max_image_bytes = 5 << 20;                     // of raw bytes, before base64
   size_t webhook_body_bytes = 1 << 20;                  // of a delivery
   size_t webhook_connections = 1024;                    // at the limit the oldest incomplete request gives way
+  size_t max_in_flight_sends = 10'000;                  // beyond it OVERLOADED
   size_t webhooks_in_flight = 8192;                     // taken and not yet durable; beyond it 429
   size_t streams = 10'000;                              // SubscribeEvents streams
   absl::Duration stream_max_age = absl::Hours(1);       // a stream is drained at about this age

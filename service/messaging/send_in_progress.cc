@@ -30,6 +30,14 @@ absl::Status StillUnknown(const std::string& first_reason) {
   return WithOutcome(std::move(status), Outcome::kUnknown);
 }
 
+absl::Status OverloadedStatus() {
+  absl::Status status =
+      GatewayError(GatewayReason::kOverloaded,
+                   "too many sends are under way (limits.max_in_flight_sends); it was not sent, try again later");
+  SetRetryDelay(status, absl::Seconds(1));
+  return WithOutcome(std::move(status), Outcome::kNotSent);
+}
+
 }  // namespace
 
 SendInProgress::SendInProgress(const Environment& environment, Send send, Sender::Done done)
@@ -39,6 +47,8 @@ std::string SendInProgress::id() const { return absl::StrCat(send_.caller, "\n",
 
 void SendInProgress::Begin() {
   if (IsOver()) return EndWith(GivenUpStatus());
+  slot_ = environment_.slots.Take();
+  if (!slot_.has_value()) return EndWith(OverloadedStatus());
   const auto client = environment_.accounts.ForSession(send_.session_id);
   if (!client.ok()) return EndWith(WithOutcome(client.status(), Outcome::kNotSent));
   client_ = *client;

@@ -34,6 +34,7 @@ class SendInProgress final : public PendingSend,
     Quotas& quotas;
     Pacer& pacer;
     RetryPolicy& retries;
+    SendSlots& slots;
     Clock& clock;
     InFlightSends& in_flight;
   };
@@ -83,6 +84,7 @@ class SendInProgress final : public PendingSend,
   const Environment environment_;
   const Send send_;
   // Touched by the steps alone.
+  std::optional<SendSlots::Slot> slot_;
   std::string digest_;
   AulmClient* client_ = nullptr;
   std::optional<RequestLedger::Claim> claim_;

@@ -12,6 +12,7 @@
 #include "service/messaging/request_ledger.h"
 #include "service/messaging/retry_policy.h"
 #include "service/messaging/send.h"
+#include "service/messaging/send_slots.h"
 #include "service/messaging/sent_messages.h"
 
 namespace aulm::gateway {
@@ -39,13 +40,14 @@ class Sender {
 
   // All outlive the sender and every send.
   Sender(const AccountDirectory& accounts, const RequestLedger& ledger, SentMessages& messages, Quotas& quotas,
-         Pacer& pacer, RetryPolicy& retries, Clock& clock)
+         Pacer& pacer, RetryPolicy& retries, SendSlots& slots, Clock& clock)
       : accounts_(accounts),
         ledger_(ledger),
         messages_(messages),
         quotas_(quotas),
         pacer_(pacer),
         retries_(retries),
+        slots_(slots),
         clock_(clock) {}
 
   std::shared_ptr<PendingSend> Prepare(Send send, Done done);
@@ -57,6 +59,7 @@ class Sender {
   Quotas& quotas_;
   Pacer& pacer_;
   RetryPolicy& retries_;
+  SendSlots& slots_;
   Clock& clock_;
   InFlightSends in_flight_;
 };

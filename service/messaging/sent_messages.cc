@@ -68,14 +68,14 @@ void SentMessages::Find(absl::string_view account, absl::string_view session_id,
     unknown_.Increment();
     return std::move(found)(Match());
   }
-  std::optional<std::string> marks;
+  std::optional<std::string> recalled;
   {
     absl::MutexLock lock(&mutex_);
-    marks = Recall(key);
+    recalled = Recall(key);
   }
-  if (marks.has_value()) {
+  if (recalled.has_value()) {
     from_memory_.Increment();
-    return std::move(found)(Match{true, *std::move(marks)});
+    return std::move(found)(Match{true, *std::move(recalled)});
   }
   // Before any waiting: it may well be an older message.
   store_.Get(kMessageBucket, key,

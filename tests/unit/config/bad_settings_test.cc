@@ -347,6 +347,10 @@ const BadSettings kTable[] = {
     {R"({"limits": {"webhooks_in_flight": -1}})",
      {},
      "limits.webhooks_in_flight: -1 is not within 1 to 1000000: give a number in that range, or leave it out for 8192"},
+    {R"({"limits": {"max_in_flight_sends": 0}})",
+     {},
+     "limits.max_in_flight_sends: 0 is not within 1 to 1000000: give a number in that range, or leave it out for "
+     "10000"},
     {R"({"limits": {"ring_bytes": 1}})",
      {},
      "limits.ring_bytes: 1 is not within 1048576 to 4294967296: give a number in that range, or leave it out for "
@@ -365,11 +369,11 @@ const BadSettings kTable[] = {
      {},
      "limits.default_deadline: 0.999999999s is not within 1s to 600s: give a duration in that range, or leave it out "
      "for 30s"},
-    {R"({"limits": {"max_in_flight": 5}})",
+    {R"({"limits": {"threads": 5}})",
      {},
-     "limits.max_in_flight: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
+     "limits.threads: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
-     "default_deadline"},
+     "default_deadline, max_in_flight_sends"},
     {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "session_poll_interval": "60s")"),
      {},
      "accounts[0].session_poll_interval: stands without session_ids: list the sessions that are to be watched under "

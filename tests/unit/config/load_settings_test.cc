@@ -278,6 +278,7 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "webhook_body_bytes": 1048576,
     "webhook_connections": 1024,
     "webhooks_in_flight": 8192,
+    "max_in_flight_sends": 10000,
     "streams": 10000,
     "stream_max_age": "3600s",
     "stream_stall": "60s",

@@ -56,7 +56,8 @@ class SenderTest : public testing::Test {
   SenderTest() { Restart("replica-1"); }
 
   // A new process with the same store.
-  void Restart(const std::string& owner) {
+  void Restart(const std::string& owner, size_t slots = 100) {
+    last_.reset();
     sender_.reset();
     accounts_.emplace();
     AulmClient::Options options;
@@ -74,7 +75,8 @@ class SenderTest : public testing::Test {
     paces.general.off = true;  // pacing has tests of its own, and one here that turns it on
     paces.by_session[kPacedSession] = Pace{.jitter = 0, .burst = 1};
     pacer_.emplace(paces, recent_, store_, clock_, random_);
-    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *quotas_, *pacer_, *retries_, clock_);
+    slots_ = std::make_shared<SendSlots>(slots, registry_);
+    sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *quotas_, *pacer_, *retries_, *slots_, clock_);
   }
 
   Answer Begin(Send send) {
@@ -100,13 +102,14 @@ class SenderTest : public testing::Test {
     EXPECT_EQ((**answer)->replayed, replayed);
   }
 
+  prometheus::Registry registry_;  // sends that nobody answered outlive all else
   FakeClock clock_;
   FakeRandom random_;
   FakeStateStore store_{clock_};
   FakeHttpTransport transport_;
-  prometheus::Registry registry_;
   AulmMetrics metrics_{registry_};
   std::optional<AccountDirectory> accounts_;
+  std::shared_ptr<SendSlots> slots_;
   std::optional<RequestLedger> ledger_;
   RecentPeers recent_;
   std::optional<prometheus::Registry> restarted_registry_;  // one a process
@@ -378,6 +381,23 @@ TEST_F(PacedSenderTest, FollowersOfOneIdTakeOneSlot) {
   Begin(Paced("two"));
 
   EXPECT_EQ(pacer_->waiting(), 1u);
+}
+
+TEST_F(SenderTest, WhatIsBeyondTheSendsThatMayBeInFlightIsRefused) {
+  Restart("replica-1", /*slots=*/2);
+  Begin(TextSendOf("order-1"));
+  Begin(TextSendOf("order-2"));
+  ExpectError(Begin(TextSendOf("order-3")), GatewayReason::kOverloaded, Outcome::kNotSent);
+  EXPECT_EQ(transport_.requests().size(), 2u);
+}
+
+TEST_F(SenderTest, ASendThatIsDoneMakesRoomForAnother) {
+  Restart("replica-1", /*slots=*/1);
+  transport_.AnswerNext(Accepted("m-1"));
+  Begin(TextSendOf("order-1"));
+  last_.reset();
+  transport_.AnswerNext(Accepted("m-2"));
+  ExpectSent(Begin(TextSendOf("order-2")), "m-2", /*replayed=*/false);
 }
 
 TEST_F(SenderTest, RetriesStayWithinTheirBudget) {

@@ -42,7 +42,7 @@ class SessionWatchTest : public testing::Test {
     options.account = "default";
     options.base_url = "http://127.0.0.1:9";
     options.api_key = [] { return ApiKey{"alm_sk_live_test", 1}; };
-    client_ = *AulmClient::Create(options, transport_, std::make_shared<AddressCooldown>(), clock_, metrics_);
+    client_ = *AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     random_.uniform = 0.5;
     Restart("replica-1");
   }
