@@ -13,13 +13,14 @@ COPY proto proto
 COPY service service
 COPY client_stubs/cpp client_stubs/cpp
 COPY tools/image tools/image
-RUN cmake --preset release -DAULM_GATEWAY_TESTS=OFF \
+ARG COMMIT=
+RUN cmake --preset release -DAULM_GATEWAY_TESTS=OFF -DAULM_GATEWAY_COMMIT="${COMMIT}" \
  && cmake --build build/release --target aulm-gateway aulmctl
 RUN tools/image/make_root.sh build/release/bin /image
 
 FROM scratch
 ARG VERSION=0.1.0
-ARG COMMIT=unknown
+ARG COMMIT=
 LABEL org.opencontainers.image.title="aulm-gateway" \
       org.opencontainers.image.description="A gRPC gateway in front of aulm, the WhatsApp automation API" \
       org.opencontainers.image.version="${VERSION}" \
