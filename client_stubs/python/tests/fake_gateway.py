@@ -62,7 +62,6 @@ class FakeGateway(
         self.authorizations: list[str] = []
         self.acknowledged: list[bytes] = []
         self.settled: queue.Queue[v1.Settlement] = queue.Queue()
-        self._ended = threading.Event()
         self._server = grpc.server(futures.ThreadPoolExecutor(8))
         event_service_pb2_grpc.add_EventServiceServicer_to_server(self, self._server)
         messaging_service_pb2_grpc.add_MessagingServiceServicer_to_server(self, self._server)
@@ -72,8 +71,7 @@ class FakeGateway(
         self.client = Client(f"127.0.0.1:{port}", token=lambda: "secret")
 
     def close(self) -> None:
-        self._ended.set()
-        self.client.close()
+        self.client.close()  # which ends every stream
         self._server.stop(None).wait()
 
     def SendText(self, request: v1.SendTextRequest, context: Any) -> v1.SendTextResponse:
@@ -106,8 +104,9 @@ class FakeGateway(
 
     def wait_ended(self, context: Any) -> None:
         """Keeps a stream open."""
-        context.add_callback(self._ended.set)
-        self._ended.wait()
+        ended = threading.Event()
+        if context.add_callback(ended.set):
+            ended.wait()
 
     @staticmethod
     def _raise(error: GatewayError | None, context: Any) -> None:
