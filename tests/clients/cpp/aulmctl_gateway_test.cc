@@ -52,6 +52,25 @@ TEST_F(AulmctlGatewayTest, SendPrintsTheMessageIdThatItsEventsCarry) {
   EXPECT_THAT(followed.out, AllOf(HasSubstr("sent"), HasSubstr("delivered"), HasSubstr("read")));
 }
 
+TEST_F(AulmctlGatewayTest, ADurableSubscriptionGoesOnWhereItWasAcknowledged) {
+  StartOnSamePorts();
+  ctl::Aulmctl aulmctl = Ctl();
+  ASSERT_EQ(aulmctl.Run({"subscriptions", "create", "bot", "--from", "earliest", "--type", "message_status"}).exit_code,
+            0);
+  ASSERT_EQ(aulmctl.Run({"send", "text", "--session", simulator::kConnectedSession, "--to", "+999000000001", "ping"})
+                .exit_code,
+            0);
+  const ctl::Finished first = aulmctl.Run({"events", "follow", "--subscription", "bot", "--count", "1"});
+  EXPECT_EQ(first.exit_code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("sent"));
+  StartOnSamePorts();
+  const ctl::Finished second = Ctl().Run({"events", "follow", "--subscription", "bot", "--count", "1"});
+  EXPECT_EQ(second.exit_code, 0) << second.err;
+  EXPECT_THAT(second.out, HasSubstr("delivered"));
+  EXPECT_EQ(Ctl().Run({"subscriptions", "delete", "bot"}).exit_code, 0);
+  EXPECT_EQ(Ctl().Run({"subscriptions", "get", "bot"}).exit_code, 1);
+}
+
 TEST_F(AulmctlGatewayTest, RefusedSendNamesTheSessionAndTheRemedy) {
   StartOnSamePorts();
   const ctl::Finished run =
