@@ -26,7 +26,8 @@ type stream struct {
 }
 
 func openStream(ctx context.Context, client gatewayv1.EventServiceClient, request *gatewayv1.SubscribeEventsRequest) *stream {
-	ctx, cancel := context.WithCancel(ctx)
+	// Outlives ctx until it is closed: what is in hand can be settled.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s := &stream{cancel: cancel, frames: make(chan *gatewayv1.SubscribeEventsResponse, 1)}
 	go s.read(ctx, client, request)
 	return s

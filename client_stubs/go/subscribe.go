@@ -176,8 +176,8 @@ func backoffOf(least, most time.Duration) *backoff {
 }
 
 func (s *subscriber) finish() {
-	s.frames.close()
 	s.position.save()
+	s.frames.close()
 }
 
 // next returns the next event; nil when ctx ends.

@@ -87,6 +87,7 @@ class EventFollower:
             self.commit()
         else:
             self._position.save()
+        self._source.close()
 
     def __iter__(self) -> Iterator[v1.Event]:
         """The events, without an end until stopped."""
@@ -100,8 +101,8 @@ class EventFollower:
                 self._in_hand = received[0]
                 yield received[1]
         finally:
-            self._source.close()
             self._position.save()
+            self._source.close()
 
     def commit(self) -> None:
         """Says that the event in hand was handled, and saves the position now. On the iterating thread."""
@@ -130,8 +131,8 @@ class EventFollower:
             self._source.stop()
             pool.close()
             pool.join()
-            self._source.close()
             self._position.save()
+            self._source.close()
         if pool.failure is not None:
             raise pool.failure
 

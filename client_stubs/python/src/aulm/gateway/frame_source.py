@@ -70,12 +70,12 @@ class FrameSource:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Makes `take` return None at once, for good."""
+        """Makes `take` return None at once, for good. The stream stays until `close`: what is in hand can be settled."""
         self._stopped.set()
         with self._lock:
             stream = self._stream
         if stream is not None:
-            stream.cancel()
+            stream.wake()
 
     def wait_stopped(self, timeout: float | None = None) -> bool:
         """Blocks until stop was called, or for that many seconds; True when it was."""
@@ -124,7 +124,7 @@ class FrameSource:
         with self._lock:
             self._stream = stream
         if self.stopped:  # between the last look and now: stop has not seen this stream
-            stream.cancel()
+            stream.wake()
         return stream
 
     def _note(self, frame: v1.SubscribeEventsResponse) -> None:

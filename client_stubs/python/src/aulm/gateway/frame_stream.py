@@ -40,7 +40,7 @@ class FrameStream:
         self._frames: deque[v1.SubscribeEventsResponse] = deque()
         self._waiting_since: float | None = None  # the taker, for a frame; None while it is busy with one
         self._end: CallError | None = None
-        self._cancelled = False
+        self._woken = False
         threading.Thread(target=self._read, name="aulm-gateway-frames", daemon=True).start()
 
     def take(self, patience: float) -> v1.SubscribeEventsResponse | None:
@@ -48,8 +48,8 @@ class FrameStream:
         with self._changed:
             if self._waiting_since is None:
                 self._waiting_since = time.monotonic()
-            self._changed.wait_for(lambda: self._frames or self._end or self._cancelled, max(patience, 0))
-            if not self._frames or self._cancelled:
+            self._changed.wait_for(lambda: self._frames or self._end or self._woken, max(patience, 0))
+            if not self._frames or self._woken:
                 return None
             self._waiting_since = None
             self._changed.notify_all()
@@ -67,11 +67,15 @@ class FrameStream:
         with self._changed:
             return 0 if self._waiting_since is None else time.monotonic() - self._waiting_since
 
-    def cancel(self) -> None:
-        """Ends the call and a `take` that waits, soon. Any thread, any time, and again."""
+    def wake(self) -> None:
+        """Ends a `take` that waits, and any further one, at once; the call goes on. Any thread, any time, and again."""
         with self._changed:
-            self._cancelled = True
+            self._woken = True
             self._changed.notify_all()
+
+    def cancel(self) -> None:
+        """Ends the call soon, besides."""
+        self.wake()
         self._call.cancel()
 
     def _read(self) -> None:
@@ -81,8 +85,8 @@ class FrameStream:
                 with self._changed:
                     self._frames.append(frame)
                     self._changed.notify_all()
-                    self._changed.wait_for(lambda: len(self._frames) < _MOST_WAITING_FRAMES or self._cancelled)
-                    if self._cancelled:
+                    self._changed.wait_for(lambda: len(self._frames) < _MOST_WAITING_FRAMES or self._woken)
+                    if self._woken:
                         break
         except grpc.RpcError as error:
             end = call_error(error)
