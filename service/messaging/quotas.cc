@@ -44,8 +44,10 @@ std::optional<RateLimit> LimitOf(const absl::StatusOr<SendResult>& result) {
 }
 
 std::optional<Quotas::Seen> Parse(const absl::StatusOr<std::optional<StateEntry>>& entry) {
+  if (!entry.ok()) return std::nullopt;
+  const std::optional<StateEntry>& found = *entry;
   stored::QuotaRecord record;
-  if (!entry.ok() || !entry->has_value() || !record.ParseFromString((*entry)->value)) return std::nullopt;
+  if (!found.has_value() || !record.ParseFromString(found->value)) return std::nullopt;
   return Quotas::Seen{FromProto(record.rate_limit()), absl::FromUnixMillis(record.observed_ms())};
 }
 
@@ -139,10 +141,11 @@ absl::Status Quotas::Check(absl::string_view account) const {
   if (!options_.refuse_when_used_up) return absl::OkStatus();
   const std::optional<Seen> seen = Known(account);
   const absl::Time now = clock_.Now();
-  const bool used_up = seen.has_value() && seen->limit.remaining <= 0 && seen->limit.reset.value_or(now) > now;
-  if (!used_up) return absl::OkStatus();
+  if (!seen.has_value() || seen->limit.remaining > 0) return absl::OkStatus();
+  const absl::Time reset = seen->limit.reset.value_or(now);
+  if (reset <= now) return absl::OkStatus();
   const std::string subject = absl::StrCat("account:", account);
-  const std::string until = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", *seen->limit.reset, absl::UTCTimeZone());
+  const std::string until = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", reset, absl::UTCTimeZone());
   absl::Status status = GatewayError(
       GatewayReason::kQuotaUsedUp,
       absl::StrCat("the quota of account \"", account, "\" is used up until ", until,
@@ -150,7 +153,7 @@ absl::Status Quotas::Check(absl::string_view account) const {
                    "sends.refuse_when_quota_used_up"));
   SetOutcome(status, Outcome::kNotSent);
   SetQuotaFailure(status, subject, absl::StrCat("all of ", seen->limit.limit, " messages are used up until ", until));
-  SetRetryDelay(status, *seen->limit.reset - now);
+  SetRetryDelay(status, reset - now);
   SetDetail(status, ToProto(seen->limit));
   return status;
 }

@@ -44,7 +44,7 @@ void SessionReader::Read(AulmClient& client, absl::string_view session_id, absl:
       at_once = *session.last;
     } else {
       first = !std::exchange(session.under_way, true);
-      Waiter& waiter = session.waiters.emplace_back(Waiter{next_waiter_++, answer_by, std::move(done)});
+      Waiter& waiter = session.waiters.emplace_back(Waiter{next_waiter_++, answer_by, std::exchange(done, nullptr)});
       if (!first) {  // the first one's deadline is watched by aulm's client
         waiter.timer = clock_.CallAfter(answer_by - now, [weak = weak_from_this(), key, id = waiter.id] {
           if (const auto self = weak.lock()) self->GiveUp(key, id);
@@ -58,10 +58,11 @@ void SessionReader::Read(AulmClient& client, absl::string_view session_id, absl:
 
 void SessionReader::Ask(AulmClient& client, const std::string& session_id, absl::Time answer_by,
                         absl::string_view traceparent) {
-  client.GetSessionStatus(session_id, {answer_by, traceparent},
-                          [self = shared_from_this(), &client, session_id](absl::StatusOr<SessionStatus> status) {
-                            self->OnRead(client, session_id, status);
-                          });
+  client.GetSessionStatus(
+      session_id, {answer_by, traceparent},
+      [self = shared_from_this(), &client, session_id](const absl::StatusOr<SessionStatus>& status) {
+        self->OnRead(client, session_id, status);
+      });
 }
 
 void SessionReader::OnRead(AulmClient& client, const std::string& session_id,

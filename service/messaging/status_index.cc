@@ -73,9 +73,10 @@ void StatusIndex::List(absl::string_view message_key,
 void StatusIndex::CatchUp(EventLog& log) {
   const auto checkpoint = GetBlocking(store_, kCheckpointBucket, kCheckpointKey);
   bool complete = checkpoint.ok();
+  const std::optional<StateEntry> entry = complete ? *checkpoint : std::nullopt;
   int64_t since_ms = 0;
   // A store without a checkpoint is a new one.
-  if (complete && checkpoint->has_value() && absl::SimpleAtoi((*checkpoint)->value, &since_ms)) {
+  if (entry.has_value() && absl::SimpleAtoi(entry->value, &since_ms)) {
     absl::StatusOr<uint64_t> after = log.FindTime(absl::FromUnixMillis(since_ms));
     complete = after.ok();
     while (complete) {
