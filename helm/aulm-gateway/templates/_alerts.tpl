@@ -113,6 +113,23 @@ alerts:
     severity: warning
     summary: Sends go to a session that cannot send.
     description: {{ printf "aulm answers %s: the session must be looked at in aulm's dashboard." "{{ $labels.reason }}" | quote }}
+  - alert: AulmGatewayQuotaLow
+    expr: min by (namespace, job, account) (aulm_quota_remaining{ {{- $s -}} }) / max by (namespace, job, account) (aulm_quota_limit{ {{- $s -}} } > 0) < {{ $t.quotaLeftRatio }}
+    severity: warning
+    summary: An account's quota is nearly used up.
+    description: {{ printf "%s of account %s's quota is left in this window." "{{ $value | humanizePercentage }}" $account | quote }}
+  - alert: AulmGatewaySessionDisconnected
+    expr: max by (namespace, job, account, session_id) (aulm_session_connected{ {{- $s -}} }) == 0
+    for: 10m
+    severity: critical
+    summary: A session is not connected.
+    description: {{ printf "Session %s of account %s has not been connected for ten minutes: nothing can be sent from it." "{{ $labels.session_id }}" $account | quote }}
+  - alert: AulmGatewaySessionSilent
+    expr: max by (namespace, job, account, session_id) (aulm_session_suspect{ {{- $s -}} }) == 1
+    for: 5m
+    severity: critical
+    summary: A session says connected, but tells nothing of what it sends.
+    description: {{ printf "Session %s of account %s gets no status of the messages that it sends: it may be banned, or its phone offline." "{{ $labels.session_id }}" $account | quote }}
   - alert: AulmGatewayWebhookAutoDisableRisk
     expr: |-
       sum by (namespace, job, account) (increase(aulm_webhooks_total{ {{- $s -}} ,account!="",outcome=~"signature_wrong|signature_missing|signature_malformed"}[15m])) > {{ $t.wrongSignatures }}
@@ -150,6 +167,23 @@ alerts:
     severity: critical
     summary: A subscriber has missed events for good.
     description: A cursor points before the oldest event kept, so its subscriber cannot resume without a gap.
+  - alert: AulmGatewaySubscriptionLag
+    expr: max by (namespace, job, subscription) (aulm_subscription_lag_events{ {{- $s -}} }) > {{ $t.lagEvents }}
+    for: 10m
+    severity: warning
+    summary: A subscription is far behind.
+    description: {{ printf "Subscription %s has %s events to settle." "{{ $labels.subscription }}" $value | quote }}
+  - alert: AulmGatewaySubscriptionGap
+    expr: sum by (namespace, job, subscription) (increase(aulm_subscription_gaps_total{ {{- $s -}} }[15m])) > 0 or sum by (namespace, job, subscription) (aulm_subscription_gaps_total{ {{- $s -}} } unless aulm_subscription_gaps_total{ {{- $s -}} } offset 15m) > 0
+    severity: critical
+    summary: A subscription has missed events for good.
+    description: {{ printf "Subscription %s fell behind what the log keeps." "{{ $labels.subscription }}" | quote }}
+  - alert: AulmGatewayEventsParked
+    expr: max by (namespace, job, subscription) (aulm_subscription_parked_events{ {{- $s -}} }) > 0
+    for: 5m
+    severity: warning
+    summary: Events are parked.
+    description: {{ printf "%s events of subscription %s were given up on, and wait for somebody to replay them." $value "{{ $labels.subscription }}" | quote }}
   - alert: AulmGatewayStreamsStall
     expr: sum by (namespace, job) (increase(aulm_events_stalls_total{ {{- $s -}} }[15m])) > 3
     severity: warning

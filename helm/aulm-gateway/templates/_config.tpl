@@ -37,6 +37,8 @@
   {{- with .baseUrl }}{{ $_ := set $account "base_url" . }}{{ end }}
   {{- with .onSignatureMismatch }}{{ $_ := set $account "on_signature_mismatch" . }}{{ end }}
   {{- with .sessionIds }}{{ $_ := set $account "session_ids" . }}{{ end }}
+  {{- with .sessionPollInterval }}{{ $_ := set $account "session_poll_interval" . }}{{ end }}
+  {{- with .suspectAfter }}{{ $_ := set $account "suspect_after" . }}{{ end }}
   {{- $accounts = append $accounts $account }}
 {{- end }}
 {{- $callers := list }}
@@ -54,5 +56,6 @@
 {{- if $callers }}{{ $_ := set $config "callers" $callers }}{{ end }}
 {{- with $v.config.limits }}{{ $_ := set $config "limits" . }}{{ end }}
 {{- with $v.config.pacing }}{{ $_ := set $config "pacing" . }}{{ end }}
+{{- with $v.config.sends }}{{ $_ := set $config "sends" . }}{{ end }}
 {{- toPrettyJson $config }}
 {{- end }}
