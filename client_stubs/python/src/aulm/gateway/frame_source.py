@@ -70,7 +70,7 @@ class FrameSource:
         return self._stopped.is_set()
 
     def stop(self) -> None:
-        """Makes `take` return None at once, for good. The stream stays until `close`: what is in hand can be settled."""
+        """Makes `take` return None at once, for good. The stream stays until `close`, to settle what is in hand."""
         self._stopped.set()
         with self._lock:
             stream = self._stream
