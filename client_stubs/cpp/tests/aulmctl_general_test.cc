@@ -89,14 +89,14 @@ TEST_F(AulmctlGeneralTest, CertificateWithoutKeyIsAUsageError) {
 }
 
 TEST_F(AulmctlGeneralTest, CompletionOffersCommands) {
-  EXPECT_THAT(Complete("aulmctl ''"), StartsWith("send session events completion --"));
+  EXPECT_THAT(Complete("aulmctl ''"), StartsWith("send session events subscriptions completion --"));
   EXPECT_EQ(Complete("aulmctl se"), "send session\n");
   EXPECT_EQ(Complete("aulmctl send t"), "text\n");
   EXPECT_EQ(Complete("aulmctl --gateway host:1 events f"), "follow\n");
 }
 
 TEST_F(AulmctlGeneralTest, CompletionOffersTheCommandsFlagsAndTheGlobalOnes) {
-  EXPECT_EQ(Complete("aulmctl events follow --c"), "--cursor-file --count\n");
+  EXPECT_EQ(Complete("aulmctl events follow --c"), "--cursor-file --count --consumer\n");
   EXPECT_EQ(Complete("aulmctl events read --t"),
             "--token-file --tls --tls-ca --tls-cert --tls-key --timeout --type --test\n");
 }
