@@ -11,8 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 ((EUID == 0)) || { echo "needs root" >&2 && exit 1; }
 readonly MOST_MB=60
 work=$(mktemp -d -p "${TMPDIR:-/var/tmp}" image_test.XXXXXX)
-export STORAGE_DRIVER=vfs BUILDAH_ISOLATION=chroot
-build() { buildah --root "$work/storage" --runroot "$work/run" "$@"; }
+export BUILDAH_ISOLATION=chroot
+build() { buildah --storage-driver vfs --root "$work/storage" --runroot "$work/run" "$@"; }
 container=
 gateway=
 finish() {
