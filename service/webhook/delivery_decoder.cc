@@ -14,9 +14,9 @@
 #include "aulm/gateway/v1/event.pb.h"
 #include "aulm/gateway/v1/message.pb.h"
 #include "service/base/text.h"
+#include "service/base/traceparent.h"
 #include "service/webhook/delivery_json.h"
 #include "service/webhook/iso_time.h"
-#include "service/base/traceparent.h"
 
 namespace aulm::gateway {
 namespace {
