@@ -36,8 +36,11 @@ class MessagingServiceStub(object):
     NOT_FOUND           SESSION_NOT_FOUND: sessions are created and paired in aulm's dashboard
     FAILED_PRECONDITION SESSION_NOT_READY; or the gateway's aulm key is refused (INVALID_API_KEY, ACCOUNT_SUSPENDED …)
     PERMISSION_DENIED   SESSION_DISABLED, SESSION_NOT_ALLOWED
-    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES, with RetryInfo
-    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, DRAINING: not sent
+    ALREADY_EXISTS      REQUEST_ID_REUSED: the request id stands for another message
+    ABORTED             REQUEST_IN_FLIGHT: another call with this request id is still under way; repeat it to hear more
+    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES; the gateway's own PACED,
+    OVERLOADED, QUOTA_USED_UP; all with RetryInfo, and not sent
+    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, BREAKER_OPEN, STORE_UNAVAILABLE, DRAINING: not sent
     UNKNOWN             outcome unknown: SEND_OUTCOME_UNKNOWN, MESSAGING_SERVICE_TIMEOUT and the like. Repeating it may
     send the message twice: that decision is the application's
     DEADLINE_EXCEEDED   CALL_DEADLINE, with the outcome as far as it is known
@@ -78,8 +81,11 @@ class MessagingServiceServicer(object):
     NOT_FOUND           SESSION_NOT_FOUND: sessions are created and paired in aulm's dashboard
     FAILED_PRECONDITION SESSION_NOT_READY; or the gateway's aulm key is refused (INVALID_API_KEY, ACCOUNT_SUSPENDED …)
     PERMISSION_DENIED   SESSION_DISABLED, SESSION_NOT_ALLOWED
-    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES, with RetryInfo
-    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, DRAINING: not sent
+    ALREADY_EXISTS      REQUEST_ID_REUSED: the request id stands for another message
+    ABORTED             REQUEST_IN_FLIGHT: another call with this request id is still under way; repeat it to hear more
+    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES; the gateway's own PACED,
+    OVERLOADED, QUOTA_USED_UP; all with RetryInfo, and not sent
+    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, BREAKER_OPEN, STORE_UNAVAILABLE, DRAINING: not sent
     UNKNOWN             outcome unknown: SEND_OUTCOME_UNKNOWN, MESSAGING_SERVICE_TIMEOUT and the like. Repeating it may
     send the message twice: that decision is the application's
     DEADLINE_EXCEEDED   CALL_DEADLINE, with the outcome as far as it is known
@@ -147,8 +153,11 @@ class MessagingService(object):
     NOT_FOUND           SESSION_NOT_FOUND: sessions are created and paired in aulm's dashboard
     FAILED_PRECONDITION SESSION_NOT_READY; or the gateway's aulm key is refused (INVALID_API_KEY, ACCOUNT_SUSPENDED …)
     PERMISSION_DENIED   SESSION_DISABLED, SESSION_NOT_ALLOWED
-    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES, with RetryInfo
-    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, DRAINING: not sent
+    ALREADY_EXISTS      REQUEST_ID_REUSED: the request id stands for another message
+    ABORTED             REQUEST_IN_FLIGHT: another call with this request id is still under way; repeat it to hear more
+    RESOURCE_EXHAUSTED  DAILY_QUOTA_EXCEEDED, TRIAL_QUOTA_EXCEEDED, TOO_MANY_AUTH_FAILURES; the gateway's own PACED,
+    OVERLOADED, QUOTA_USED_UP; all with RetryInfo, and not sent
+    UNAVAILABLE         CONNECT_FAILED, SERVICE_UNAVAILABLE, BREAKER_OPEN, STORE_UNAVAILABLE, DRAINING: not sent
     UNKNOWN             outcome unknown: SEND_OUTCOME_UNKNOWN, MESSAGING_SERVICE_TIMEOUT and the like. Repeating it may
     send the message twice: that decision is the application's
     DEADLINE_EXCEEDED   CALL_DEADLINE, with the outcome as far as it is known
