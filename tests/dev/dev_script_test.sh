@@ -3,6 +3,9 @@
 # were called. Takes seconds and changes nothing on the machine. Usage: dev_script_test.sh SOURCE_FOLDER
 set -euo pipefail
 
+# Of the ./dev test that runs this one.
+unset CI "${!AULM_GATEWAY_@}"
+
 source_folder=$(cd "${1:?usage: dev_script_test.sh SOURCE_FOLDER}" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
