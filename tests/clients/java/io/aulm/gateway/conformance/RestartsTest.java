@@ -27,7 +27,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** The client against the real gateway and the simulator: sends, their errors, and ten thousand events over ten kills. */
+/** The client against the real gateway and the simulator: sends, errors, and ten thousand events over ten kills. */
 final class RestartsTest {
   private static final int EVENTS = 10_000;
   private static final int KILLS = 10;

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The clients' conformance table as it stands in its file, and how its JSON is read: whole. A name that nobody asked for
- * is an error, or the table would pass by halves.
+ * The clients' conformance table as it stands in its file, and how its JSON is read: whole. A name that nobody asked
+ * for is an error, or the table would pass by halves.
  *
  * @param sessions the table's names of sessions, and their ids
  * @param excluded names of cases that are not run, and why

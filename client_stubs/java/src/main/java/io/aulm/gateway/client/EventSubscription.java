@@ -70,7 +70,8 @@ public final class EventSubscription implements AutoCloseable {
   private final Set<Outstanding> outstanding = ConcurrentHashMap.newKeySet();
   private final Deque<Step> steps = new ArrayDeque<>(); // under itself
   private final CompletableFuture<Void> ended = new CompletableFuture<>();
-  private final AtomicBoolean stopping = new AtomicBoolean();
+  private final AtomicBoolean stopping = new AtomicBoolean(); // set under interrupting
+  private final Object interrupting = new Object();
   private final Thread thread;
   private volatile Throwable failure;
 
@@ -96,7 +97,10 @@ public final class EventSubscription implements AutoCloseable {
 
   /** Asks it to stop, and does not wait: handlers that had begun go on to their end. */
   public void stop() {
-    if (stopping.compareAndSet(false, true)) {
+    synchronized (interrupting) {
+      if (!stopping.compareAndSet(false, true)) {
+        return;
+      }
       lanes.stop();
       if (settler != null) {
         timer.schedule(settler::giveUp, SETTLING_WHILE_STOPPING.toMillis(), TimeUnit.MILLISECONDS);
@@ -132,17 +136,18 @@ public final class EventSubscription implements AutoCloseable {
     } catch (Throwable e) {
       fail(e);
     }
-    Thread.interrupted();
-    if (feed != null) {
-      feed.close();
+    synchronized (interrupting) {
+      Thread.interrupted(); // stop's, which may come late: what follows is not to be cut short by it
     }
-    lanes.stop();
     try {
       lanes.awaitIdle();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     keeper.tryFlush();
+    if (feed != null) {
+      feed.close(); // now that everything is settled: the tokens of deliveries end with their stream
+    }
     timer.shutdownNow();
     handlers.shutdown();
     if (failure == null) {
@@ -159,10 +164,17 @@ public final class EventSubscription implements AutoCloseable {
     if (first) {
       long every = gateway.ackDeadline(options.request().getSubscription()).toNanos() / 3;
       timer.scheduleAtFixedRate(this::extend, every, every, TimeUnit.NANOSECONDS);
-    } else if (keeper.hasPosition()) {
+    } else if (inOrder()) {
       // The gateway goes on after what is acknowledged: what is still being handled would come twice.
       lanes.awaitIdle();
       keeper.flush();
+    }
+  }
+
+  // True once something came that is acknowledged by its position: never in mode SHARED.
+  private boolean inOrder() {
+    synchronized (steps) {
+      return keeper.hasPosition() || !steps.isEmpty();
     }
   }
 
