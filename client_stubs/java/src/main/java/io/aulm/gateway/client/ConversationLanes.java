@@ -9,8 +9,8 @@ import java.util.PriorityQueue;
 import java.util.concurrent.Executor;
 
 /**
- * Runs tasks at the same time up to a bound, one after the other within a lane, and otherwise the oldest first: with a bound of
- * one, in the order in which they came. Tasks must not fail. Thread-safe; no lock is held while a task runs.
+ * Runs tasks at the same time up to a bound, one after the other within a lane, and otherwise the oldest first: with a
+ * bound of one, in the order in which they came. Tasks must not fail. Thread-safe; no lock is held while a task runs.
  */
 final class ConversationLanes {
   private record Task(long number, Runnable run) {}

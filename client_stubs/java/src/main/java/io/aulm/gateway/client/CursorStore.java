@@ -5,8 +5,8 @@ import java.io.IOException;
 import java.util.Optional;
 
 /**
- * Keeps a subscriber's position over restarts of its process: {@link FileCursorStore}, {@link MemoryCursorStore}, or whatever
- * the application writes its results to. Called by one thread at a time; may block.
+ * Keeps a subscriber's position over restarts of its process: {@link FileCursorStore}, {@link MemoryCursorStore}, or
+ * whatever the application writes its results to. Called by one thread at a time; may block.
  */
 public interface CursorStore {
   /** The cursor that was saved last; empty when none ever was. */

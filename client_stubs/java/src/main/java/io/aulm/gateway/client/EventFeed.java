@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The events from one place of the log on, over any number of streams: reconnects, resumes, waits as a Drain asks, and gives up
- * what is silent. {@link EventSubscription} pulls it, on one thread; interrupting that thread ends it.
+ * The events from one place of the log on, over any number of streams: reconnects, resumes, waits as a Drain asks, and
+ * gives up what is silent. {@link EventSubscription} pulls it, on one thread; interrupting that thread ends it.
  */
 final class EventFeed {
   /** What one frame brought, and where to go on after it: null in mode SHARED. */

@@ -19,9 +19,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A handler that is fed with events until it is closed; made by {@link GatewayClient#subscribe} and {@link GatewayClient#consume}. Each event once and in order
- * within its conversation, over broken connections and restarts of the gateway. Keeps the position before the oldest event that
- * is not handled. Thread-safe.
+ * A handler that is fed with events until it is closed; made by {@link GatewayClient#subscribe} and {@link
+ * GatewayClient#consume}. Each event once and in order within its conversation, over broken connections and restarts of
+ * the gateway. Keeps the position before the oldest event that is not handled. Thread-safe.
  */
 public final class EventSubscription implements AutoCloseable {
   private static final int MOST_EVENTS_IN_HAND = 1000;
@@ -29,7 +29,8 @@ public final class EventSubscription implements AutoCloseable {
 
   /** What the client does for a subscription. */
   interface Gateway {
-    EventFeed feed(SubscribeOptions options, SubscriptionListener listener, ByteString position, EventFeed.BeforeConnect run);
+    EventFeed feed(
+        SubscribeOptions options, SubscriptionListener listener, ByteString position, EventFeed.BeforeConnect run);
 
     Settler settler(String subscription, ExecutorService executor);
 
@@ -110,8 +111,8 @@ public final class EventSubscription implements AutoCloseable {
   }
 
   /**
-   * Completes when the subscription has ended and its position is saved: normally after {@link #stop}; exceptionally with a
-   * {@link GatewayException} for what another try cannot mend, the cursor store's error, or the handler's own.
+   * Completes when the subscription has ended and its position is saved: normally after {@link #stop}; exceptionally
+   * with a {@link GatewayException} for what another try cannot mend, the cursor store's error, or the handler's own.
    */
   public CompletableFuture<Void> ended() {
     return ended.copy();

@@ -14,9 +14,9 @@ import java.util.Base64;
 import java.util.Optional;
 
 /**
- * A cursor in a file of its own, as one line of base64url. Saving writes a file beside it, syncs that and renames it over: a
- * crash leaves the old cursor or the new one. One process a file; the format is that of the gateway's clients in all
- * languages.
+ * A cursor in a file of its own, as one line of base64url. Saving writes a file beside it, syncs that and renames it
+ * over: a crash leaves the old cursor or the new one. One process a file; the format is that of the gateway's clients
+ * in all languages.
  */
 public final class FileCursorStore implements CursorStore {
   private final Path path;

@@ -13,8 +13,8 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One SubscribeEvents call as a source of frames. {@link EventFeed} opens one after the other. Reads ahead by one frame: who
- * does not take holds the gateway back.
+ * One SubscribeEvents call as a source of frames. {@link EventFeed} opens one after the other. Reads ahead by one
+ * frame: who does not take holds the gateway back.
  */
 final class FrameStream implements ClientResponseObserver<SubscribeEventsRequest, SubscribeEventsResponse> {
   // A frame, or the error at the end.

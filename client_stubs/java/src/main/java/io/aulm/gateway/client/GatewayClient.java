@@ -36,9 +36,9 @@ import java.util.function.Consumer;
 import java.util.function.Function;
 
 /**
- * Calls one gateway: sends that are tried again where that is safe, typed errors, deadlines, and subscriptions that survive
- * whatever happens to the connection. One client serves a whole process. Thread-safe; unary calls block, and fail with {@link
- * GatewayException}. Does not connect before the first call.
+ * Calls one gateway: sends that are tried again where that is safe, typed errors, deadlines, and subscriptions that
+ * survive whatever happens to the connection. One client serves a whole process. Thread-safe; unary calls block, and
+ * fail with {@link GatewayException}. Does not connect before the first call.
  */
 public final class GatewayClient implements AutoCloseable {
   private static final Duration ACKNOWLEDGE_TIMEOUT = Duration.ofSeconds(3);
@@ -131,7 +131,9 @@ public final class GatewayClient implements AutoCloseable {
         });
   }
 
-  /** Hands events to {@code handler}, which says what becomes of each delivery of a durable subscription of mode SHARED. */
+  /**
+   * Hands events to {@code handler}, which says what becomes of each delivery of a durable subscription of mode SHARED.
+   */
   public EventSubscription consume(SubscribeOptions options, EventHandler handler) {
     CursorStore store = options.durable() ? serverStore(options.request().getSubscription()) : options.cursorStore();
     EventSubscription subscription = new EventSubscription(new Calls(), options, store, handler);

@@ -27,8 +27,9 @@ public final class GatewayClientBuilder {
       Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
   /**
-   * The service config of the client's channel: UNAVAILABLE reads are tried again by the channel, up to three times within
-   * their deadline; sends never, since only {@link GatewayClient} knows which of them may be. For channels of your own.
+   * The service config of the client's channel: UNAVAILABLE reads are tried again by the channel, up to three times
+   * within their deadline; sends never, since only {@link GatewayClient} knows which of them may be. For channels of
+   * your own.
    */
   public static final Map<String, ?> SERVICE_CONFIG =
       Map.of(
@@ -72,7 +73,10 @@ public final class GatewayClientBuilder {
     return Map.of("service", "aulm.gateway.v1." + service, "method", method);
   }
 
-  /** TLS: {@code TlsChannelCredentials.create()} trusts what Java trusts; its builder takes a CA and a client certificate. */
+  /**
+   * TLS: {@code TlsChannelCredentials.create()} trusts what Java trusts; its builder takes a CA and a client
+   * certificate.
+   */
   public GatewayClientBuilder credentials(ChannelCredentials tls) {
     credentials = tls;
     return this;
@@ -138,7 +142,7 @@ public final class GatewayClientBuilder {
     return new GatewayClient(channel.build(), this);
   }
 
-  // An interceptor rather than call credentials: those are refused in plaintext, where a mesh may well do the encryption.
+  // An interceptor rather than call credentials: those are refused in plaintext, where a mesh may well encrypt.
   private record BearerToken(Supplier<String> token) implements ClientInterceptor {
     @Override
     public <A, B> ClientCall<A, B> interceptCall(MethodDescriptor<A, B> method, CallOptions options, Channel next) {

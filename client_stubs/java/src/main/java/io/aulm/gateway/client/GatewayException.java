@@ -61,7 +61,7 @@ public final class GatewayException extends RuntimeException {
     String told = details.metadata.getOrDefault("outcome", "");
     Outcome outcome = told.equals("not_sent") ? Outcome.NOT_SENT : told.equals("unknown") ? Outcome.UNKNOWN : null;
     String words = error.getStatus().getDescription();
-    String message = code + (details.reason.isEmpty() ? "" : " " + details.reason) + (words == null ? "" : ": " + words);
+    String message = titled(code, details.reason) + (words == null ? "" : ": " + words);
     return new GatewayException(
         message, error, code, details, outcome, details.metadata.getOrDefault("request_id", ""));
   }
@@ -72,7 +72,11 @@ public final class GatewayException extends RuntimeException {
         new Details(
             reason, reason.isEmpty() ? "" : "aulm-gateway", Map.of(), retryAfter, null, "", List.of(), List.of(),
             List.of(), "");
-    return new GatewayException(code + (reason.isEmpty() ? "" : " " + reason) + ": " + words, null, code, details, null, "");
+    return new GatewayException(titled(code, reason) + ": " + words, null, code, details, null, "");
+  }
+
+  private static String titled(Status.Code code, String reason) {
+    return code + (reason.isEmpty() ? "" : " " + reason);
   }
 
   private static Details read(StatusRuntimeException error) {

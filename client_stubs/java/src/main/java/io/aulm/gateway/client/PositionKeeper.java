@@ -7,8 +7,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Saves how far a subscriber has come: at most once in an interval, one save after the other, the newest position alone.
- * Thread-safe.
+ * Saves how far a subscriber has come: at most once in an interval, one save after the other, the newest position
+ * alone. Thread-safe.
  */
 final class PositionKeeper {
   private final CursorStore store;

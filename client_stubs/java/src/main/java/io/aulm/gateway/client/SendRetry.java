@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.function.Function;
 
 /**
- * Tries a send again where that is safe, always under the one request id: after errors that say that nothing was sent, and after
- * a broken connection, since the gateway looks the id up. {@link GatewayClient} makes every send through it.
+ * Tries a send again where that is safe, always under the one request id: after errors that say that nothing was sent,
+ * and after a broken connection, since the gateway looks the id up. {@link GatewayClient} makes every send through it.
  */
 final class SendRetry {
   // Less than this before the deadline, a try would only exchange the last error for a DEADLINE_EXCEEDED.

@@ -19,8 +19,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.function.Function;
 
 /**
- * Settles deliveries of one durable subscription of mode SHARED, many in one call: what came while a call was under way makes
- * the next one. Thread-safe.
+ * Settles deliveries of one durable subscription of mode SHARED, many in one call: what came while a call was under way
+ * makes the next one. Thread-safe.
  */
 final class Settler {
   private record Waiting(Settlement settlement, CompletableFuture<SettlementEffect> done) {}

@@ -8,8 +8,8 @@ import java.util.Objects;
 /**
  * How to follow events. Immutable.
  *
- * @param request where to start (LATEST where absent), the filter, a durable subscription's name, and the rest; its start holds
- *     as long as {@code cursorStore} has no cursor
+ * @param request where to start (LATEST where absent), the filter, a durable subscription's name, and the rest; its
+ *     start holds as long as {@code cursorStore} has no cursor
  * @param concurrency how many handlers may run at the same time
  * @param cursorStore keeps the position over restarts; null: each start is anew
  * @param cursorSaveInterval the position is saved at most this often, and at the end; a crash repeats the events since
