@@ -417,8 +417,14 @@ void SharedSubscription::FallBehind(uint64_t after) {
   const uint64_t kept_after = std::max(after, info.earliest - 1);
   const v1::Gap gap = NoteGap(after, kept_after);
   ledger_->ForgetThrough(kept_after);
-  if (consumers_.empty()) untold_gap_ = gap;
-  for (auto& [id, consumer] : consumers_) consumer.gap = gap;
+  // One that was not told yet grows.
+  const auto add = [&gap](std::optional<v1::Gap>& untold) {
+    const std::string from = untold.has_value() ? untold->from_cursor() : gap.from_cursor();
+    untold = gap;
+    untold->set_from_cursor(from);
+  };
+  if (consumers_.empty()) add(untold_gap_);
+  for (auto& [id, consumer] : consumers_) add(consumer.gap);
   TouchRelaxed();
 }
 
@@ -539,6 +545,7 @@ void SharedSubscription::Complete(Batch batch, const std::vector<bool>& lost, bo
     absl::MutexLock lock(&mutex_);
     const absl::Time now = context_.clock.Now();
     Batch kept;
+    std::optional<uint64_t> first_lost;
     if (batch.epoch != epoch_) batch.handouts.clear();  // a seek came between
     for (size_t i = 0; i < batch.handouts.size(); ++i) {
       const Handout& handout = batch.handouts[i];
@@ -546,12 +553,13 @@ void SharedSubscription::Complete(Batch batch, const std::vector<bool>& lost, bo
         ledger_->Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
       } else if (lost[i]) {
         ledger_->Lose(handout.sequence, handout.delivery);
-        FallBehind(handout.sequence - 1);
+        first_lost = std::min(first_lost.value_or(handout.sequence), handout.sequence);
       } else {
         kept.handouts.push_back(handout);
         kept.deliveries.push_back(std::move(batch.deliveries[i]));
       }
     }
+    if (first_lost.has_value()) FallBehind(*first_lost - 1);
     batch.handouts = std::move(kept.handouts);
     batch.deliveries = std::move(kept.deliveries);
     const auto found = consumers_.find(batch.consumer);

@@ -34,16 +34,19 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
 }
 
 // A duration that may be absent, between two bounds.
-void CheckDuration(bool given, google::protobuf::Duration* duration, absl::Duration least, absl::Duration most,
-                   absl::Duration otherwise, absl::string_view field, FieldViolations& bad) {
+google::protobuf::Duration CheckDuration(bool given, const google::protobuf::Duration& duration, absl::Duration least,
+                                         absl::Duration most, absl::Duration otherwise, absl::string_view field,
+                                         FieldViolations& bad) {
   if (!given) {
-    duration->set_seconds(absl::ToInt64Seconds(otherwise));
-    return;
+    google::protobuf::Duration filled_in;
+    filled_in.set_seconds(absl::ToInt64Seconds(otherwise));
+    return filled_in;
   }
-  const absl::Duration value = FromProto(*duration);
+  const absl::Duration value = FromProto(duration);
   if (value < least || value > most) {
     bad.Add(field, absl::StrCat("must be ", absl::FormatDuration(least), " to ", absl::FormatDuration(most)));
   }
+  return duration;
 }
 
 void CheckPageSize(uint32_t page_size, FieldViolations& bad) {
@@ -78,12 +81,16 @@ absl::StatusOr<NewSubscription> CheckRequest(const v1::CreateSubscriptionRequest
   specification.clear_create_time();
   specification.clear_stats();
   if (shared) {
-    CheckDuration(specification.has_ack_deadline(), specification.mutable_ack_deadline(), absl::Seconds(1),
-                  absl::Hours(1), absl::Seconds(30), "ack_deadline", bad);
-    CheckDuration(specification.has_retry_delay(), specification.mutable_retry_delay(), absl::ZeroDuration(),
-                  absl::Hours(1), absl::Seconds(1), "retry_delay", bad);
-    CheckDuration(specification.has_parked_retention(), specification.mutable_parked_retention(), absl::Hours(1),
-                  absl::Hours(90 * 24), absl::Hours(7 * 24), "parked_retention", bad);
+    const v1::Subscription& asked = request.subscription();
+    *specification.mutable_ack_deadline() =
+        CheckDuration(asked.has_ack_deadline(), asked.ack_deadline(), absl::Seconds(1), absl::Hours(1),
+                      absl::Seconds(30), "ack_deadline", bad);
+    *specification.mutable_retry_delay() =
+        CheckDuration(asked.has_retry_delay(), asked.retry_delay(), absl::ZeroDuration(), absl::Hours(1),
+                      absl::Seconds(1), "retry_delay", bad);
+    *specification.mutable_parked_retention() =
+        CheckDuration(asked.has_parked_retention(), asked.parked_retention(), absl::Hours(1), absl::Hours(90 * 24),
+                      absl::Hours(7 * 24), "parked_retention", bad);
     if (specification.max_attempts() > 1000) bad.Add("max_attempts", "must be 1 to 1000, or 0 for 10");
     if (specification.max_attempts() == 0) specification.set_max_attempts(10);
   } else if (specification.mode() == v1::SUBSCRIPTION_MODE_CURSOR) {
