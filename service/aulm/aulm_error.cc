@@ -257,7 +257,7 @@ absl::Status ErrorOfAnswer(const HttpResponse& response, const AulmCall& call, a
   }
   const bool in_doubt = mapping.outcome == Outcome::kUnknown;
   const std::string advice = in_doubt && !call.is_send() ? "" : Advice(mapping.advice, call);
-  if (!advice.empty()) absl::StrAppend(&message, ". ", advice);
+  if (!advice.empty()) absl::StrAppend(&message, absl::EndsWith(message, ".") ? " " : ". ", advice);
 
   absl::Status status = ErrorWithInfo(call.is_send() ? mapping.send : mapping.read,
                                       body.has_value() ? kAulmDomain : kGatewayDomain, reason, message);
