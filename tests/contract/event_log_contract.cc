@@ -206,9 +206,13 @@ TEST_P(EventLogContract, CallbacksComeInTheOrderOfTheSequences) {
 
   for (int i = 0; i < kEvents; ++i) {
     log().Append(EventOf(absl::StrCat("d-", i)), [&](absl::StatusOr<Appended> appended) {
-      absl::MutexLock lock(&mutex);
-      called.push_back(appended.ok() ? appended->sequence : 0);
-      if (called.size() == kEvents) done.Notify();
+      bool last;
+      {
+        absl::MutexLock lock(&mutex);
+        called.push_back(appended.ok() ? appended->sequence : 0);
+        last = called.size() == kEvents;
+      }
+      if (last) done.Notify();  // not under the lock, which goes with this test
     });
   }
   done.WaitForNotification();
