@@ -68,7 +68,7 @@ StoreOptions ToStoreOptions(const Settings& settings) {
   options.dedupe_retention = settings.store.dedupe_retention;
   options.on_fatal = [](const absl::Status& failure) {
     // After a failed fsync nobody knows what the disk holds: only a new start, which reads it anew, can tell.
-    LogLine(LogLevel::kError, "store failed for good").Field("message", failure.message());
+    LogLine(LogLevel::kError, "store_failed").Field("message", failure.message());
     _exit(1);
   };
   return options;
@@ -380,7 +380,7 @@ absl::Status App::Parts::StartAdmin(const Settings& settings) {
 
 void App::Parts::Stop() {
   clock_.CallAfter(kStopLimit, [] {
-    LogLine(LogLevel::kError, "stop took too long").Field("limit_ms", kStopLimit);
+    LogLine(LogLevel::kError, "stop_took_too_long").Field("limit_ms", kStopLimit);
     _exit(0);  // nothing that was answered is lost: it was durable first
   });
   readiness_.SetNotReady("gateway", "draining");

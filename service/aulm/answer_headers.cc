@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/civil_time.h"
+#include "service/base/text.h"
 
 namespace aulm::gateway {
 namespace {
@@ -87,6 +88,12 @@ std::optional<absl::Duration> ReadTimeToReset(const HttpResponse& response, absl
   const std::optional<absl::Time> reset = ReadReset(response);
   if (!reset.has_value()) return std::nullopt;
   return std::max(absl::ZeroDuration(), *reset - TimeOfAnswer(response, now));
+}
+
+std::string ReadAulmRequestId(const HttpResponse& response, absl::string_view in_body) {
+  const absl::string_view header = response.Header("x-request-id");
+  if (IsPlainId(header)) return std::string(header);
+  return IsPlainId(in_body) ? std::string(in_body) : "";
 }
 
 }  // namespace aulm::gateway

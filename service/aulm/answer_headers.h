@@ -17,6 +17,10 @@ std::optional<RateLimit> ReadRateLimit(const HttpResponse& response);
 // has one, so that a clock that is wrong here does no harm, else from `now`.
 std::optional<absl::Duration> ReadRetryAfter(const HttpResponse& response, absl::Time now);
 
+// aulm's id of the exchange: x-request-id, else what the body has. Empty where neither is a plain id (IsPlainId): it
+// goes into logs, trailers and records.
+std::string ReadAulmRequestId(const HttpResponse& response, absl::string_view in_body = "");
+
 // How long it is to the quota's reset, measured likewise; never negative.
 std::optional<absl::Duration> ReadTimeToReset(const HttpResponse& response, absl::Time now);
 

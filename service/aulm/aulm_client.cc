@@ -261,7 +261,7 @@ void AulmClient::TellBreaker(const HttpResult& exchange, absl::Time start) {
   const auto* failure = std::get_if<HttpFailure>(&exchange);
   if (failure == nullptr) {
     if (!address_->breaker.NoteAnswered()) return;
-    LogLine(LogLevel::kInfo, "aulm can be reached again").Field("base_url", base_url_);
+    LogLine(LogLevel::kInfo, "aulm_reachable").Field("base_url", base_url_);
     return metrics_.SetUnreachable(base_url_, false);
   }
   // A caller of little patience says nothing about aulm.
@@ -269,7 +269,7 @@ void AulmClient::TellBreaker(const HttpResult& exchange, absl::Time start) {
                          failure->reason == HttpFailure::Reason::kBroken ||
                          (failure->reason == HttpFailure::Reason::kDeadline && clock_.Now() - start >= kPatience);
   if (!no_answer || !address_->breaker.NoteUnreachable(clock_.Now())) return;
-  LogLine(LogLevel::kError, "aulm cannot be reached").Field("base_url", base_url_).Field("failure", failure->message);
+  LogLine(LogLevel::kError, "aulm_unreachable").Field("base_url", base_url_).Field("failure", failure->message);
   metrics_.SetUnreachable(base_url_, true);
 }
 

@@ -261,8 +261,7 @@ absl::Status ErrorOfAnswer(const HttpResponse& response, const AulmCall& call, a
 
   absl::Status status = ErrorWithInfo(call.is_send() ? mapping.send : mapping.read,
                                       body.has_value() ? kAulmDomain : kGatewayDomain, reason, message);
-  const absl::string_view header_id = response.Header("x-request-id");
-  AddFacts(response, call, mapping.outcome, header_id.empty() && body.has_value() ? body->request_id : header_id,
+  AddFacts(response, call, mapping.outcome, ReadAulmRequestId(response, body.has_value() ? body->request_id : ""),
            status);
   AddDetail(mapping.detail, call, advice.empty() ? message : advice, status);
   if (absl::IsResourceExhausted(status) || absl::IsUnavailable(status)) {
@@ -280,7 +279,7 @@ absl::Status UnreadableAnswer(const HttpResponse& response, const AulmCall& call
                     ReasonName(GatewayReason::kUnexpectedResponse),
                     absl::StrCat(Operation(call), ": aulm's answer (HTTP ", response.status, ", ", response.body.size(),
                                  " bytes) cannot be read", call.is_send() ? ". The message was probably sent" : ""));
-  AddFacts(response, call, Outcome::kUnknown, response.Header("x-request-id"), status);
+  AddFacts(response, call, Outcome::kUnknown, ReadAulmRequestId(response), status);
   AddRateLimit(response, status);
   return status;
 }

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "service/aulm/answer_headers.h"
 #include "service/base/text.h"
 
 namespace aulm::gateway {
@@ -58,11 +59,6 @@ std::string StringAt(const json::object& object, absl::string_view key) {
   const json::string* text = value == nullptr ? nullptr : value->if_string();
   if (text == nullptr) return "";
   return Utf8(absl::string_view(text->data(), text->size()));
-}
-
-std::string RequestId(const HttpResponse& response, const json::object& root) {
-  const absl::string_view header = response.Header("x-request-id");
-  return header.empty() ? StringAt(root, "request_id") : Utf8(header);
 }
 
 // Appends `text` as a JSON string, quotes included.
@@ -150,7 +146,7 @@ std::optional<SendResult> ReadSendResult(const HttpResponse& response, absl::str
   const json::value* simulated = data->if_contains("simulated");
   result.simulated = simulated != nullptr && simulated->is_bool() ? simulated->get_bool()
                                                                   : absl::StartsWith(result.message_id, "sim_");
-  result.aulm_request_id = RequestId(response, *root);
+  result.aulm_request_id = ReadAulmRequestId(response, StringAt(*root, "request_id"));
   return result;
 }
 
@@ -164,7 +160,7 @@ std::optional<SessionStatus> ReadSessionStatus(const HttpResponse& response, abs
   if (result.status.empty()) return std::nullopt;
   result.session_id = StringAt(*data, "session_id");
   if (result.session_id.empty()) result.session_id = std::string(session_id);
-  result.aulm_request_id = RequestId(response, *root);
+  result.aulm_request_id = ReadAulmRequestId(response, StringAt(*root, "request_id"));
   return result;
 }
 

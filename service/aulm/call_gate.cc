@@ -87,7 +87,7 @@ void CallGate::Observe(uint64_t key_generation, const absl::Status& result) {
   if (from_aulm && details->reason == kTooManyAuthFailures) {
     const absl::Duration cooldown = RetryDelayOf(result).value_or(options_.default_cooldown);
     address_->HoldUntil(clock_.Now() + cooldown);
-    LogLine(LogLevel::kError, "aulm holds off our address").Field("account", account_).Field("cooldown_ms", cooldown);
+    LogLine(LogLevel::kError, "aulm_cooldown").Field("account", account_).Field("cooldown_ms", cooldown);
     return;
   }
   const bool refused = from_aulm && RefusesKey(details->reason);
@@ -106,11 +106,9 @@ void CallGate::Observe(uint64_t key_generation, const absl::Status& result) {
     }
   }
   if (refused && !was_refused) {
-    LogLine(LogLevel::kError, "aulm refuses an account's key")
-        .Field("account", account_)
-        .Field("reason", details->reason);
+    LogLine(LogLevel::kError, "account_suspended").Field("account", account_).Field("reason", details->reason);
   } else if (!refused && was_refused) {
-    LogLine(LogLevel::kInfo, "aulm takes an account's key again").Field("account", account_);
+    LogLine(LogLevel::kInfo, "account_resumed").Field("account", account_);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "service/base/text.h"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
@@ -72,6 +73,12 @@ std::string RepairUtf8(absl::string_view text) {
 std::string MaskPhone(absl::string_view phone) {
   if (phone.size() <= 8) return phone.empty() ? "" : "…";
   return absl::StrCat(phone.substr(0, 4), "…", phone.substr(phone.size() - 2));
+}
+
+bool IsPlainId(absl::string_view text) {
+  return !text.empty() && text.size() <= 128 && std::all_of(text.begin(), text.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == ':' || c == '-';
+  });
 }
 
 bool IsUuid(absl::string_view text) {

@@ -19,6 +19,10 @@ std::string RepairUtf8(absl::string_view text);
 // eight characters or fewer becomes "…" alone.
 std::string MaskPhone(absl::string_view phone);
 
+// True for 1 to 128 characters of [A-Za-z0-9._:-]: an id that may go into a log, whoever wrote it. No E.164 number is
+// one.
+bool IsPlainId(absl::string_view text);
+
 // True for a UUID in the usual form of 36 characters, in either case.
 bool IsUuid(absl::string_view text);
 

@@ -197,15 +197,14 @@ void RequestLedger::Settle(const Send& send, Claim claim, const absl::StatusOr<S
   writes.push_back(
       {kBucket, claim.key, claim.record.SerializeAsString(), claim.revision, clock_.Now() + options_.retention});
   AddMessage(send, claim.record.account(), result, writes);
-  store_.Write(
-      std::move(writes), StateStore::Durability::kDurable,
-      [done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>& results) mutable {
-        for (const absl::StatusOr<uint64_t>& written : results) {
-          if (written.ok()) continue;
-          LogLine(LogLevel::kError, "send not settled in the ledger").Field("message", written.status().message());
-        }
-        std::move(done)();
-      });
+  store_.Write(std::move(writes), StateStore::Durability::kDurable,
+               [done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>& results) mutable {
+                 for (const absl::StatusOr<uint64_t>& written : results) {
+                   if (written.ok()) continue;
+                   LogLine(LogLevel::kError, "send_not_settled").Field("message", written.status().message());
+                 }
+                 std::move(done)();
+               });
 }
 
 void RequestLedger::Release(Claim claim, absl::AnyInvocable<void() &&> done) const {
@@ -214,8 +213,7 @@ void RequestLedger::Release(Claim claim, absl::AnyInvocable<void() &&> done) con
   store_.Write(std::move(writes), StateStore::Durability::kDurable,
                [done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
                  if (!results.front().ok()) {
-                   LogLine(LogLevel::kError, "claim not released in the ledger")
-                       .Field("message", results.front().status().message());
+                   LogLine(LogLevel::kError, "claim_not_released").Field("message", results.front().status().message());
                  }
                  std::move(done)();
                });

@@ -236,7 +236,7 @@ void SendInProgress::Settle(absl::StatusOr<SendResult> result) {
 }
 
 void SendInProgress::LogSettledLate(const absl::StatusOr<SendResult>& result) const {
-  LogLine line(result.ok() ? LogLevel::kInfo : LogLevel::kWarn, "send settled after its caller was answered");
+  LogLine line(result.ok() ? LogLevel::kInfo : LogLevel::kWarn, "send_settled_late");
   line.Field("request_id", send_.request_id).Field("sent", result.ok());
   if (result.ok()) {
     line.Field("message_id", result->message_id).Field("aulm_request_id", result->aulm_request_id);

@@ -156,7 +156,7 @@ void SessionWatch::CountPoll(Watched& watched, const absl::Status& result) {
     if (std::exchange(watched.failing_because, reason) == reason || stopped_) return;
   }
   // Said once, not at every poll: a session that aulm does not know stays unknown.
-  LogLine(result.ok() ? LogLevel::kInfo : LogLevel::kWarn, result.ok() ? "session is read again" : "session not read")
+  LogLine(result.ok() ? LogLevel::kInfo : LogLevel::kWarn, result.ok() ? "session_read_again" : "session_not_read")
       .Field("account", watched.settings.client->account())
       .Field("session_id", watched.settings.session_id)
       .Field("reason", reason);
@@ -263,7 +263,7 @@ void SessionWatch::Compare(Watched& watched, const SessionReader::Reading& readi
   if (suspect) next.set_silent_since_ms(absl::ToUnixMillis(*silent_since));
   next.set_changes(watched.record.changes() + 1);
   next.set_observed_ms(absl::ToUnixMillis(reading.observed));
-  LogLine(suspect || state != "connected" ? LogLevel::kWarn : LogLevel::kInfo, "session changed")
+  LogLine(suspect || state != "connected" ? LogLevel::kWarn : LogLevel::kInfo, "session_changed")
       .Field("account", watched.settings.client->account())
       .Field("session_id", watched.settings.session_id)
       .Field("state", state)

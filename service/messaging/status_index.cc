@@ -87,7 +87,7 @@ void StatusIndex::CatchUp(EventLog& log) {
     }
   }
   if (complete) return WriteCheckpoint();
-  LogLine(LogLevel::kWarn, "statuses before the start could not be read again; GetMessage may lack some of them");
+  LogLine(LogLevel::kWarn, "statuses_not_read_again");
 }
 
 bool StatusIndex::AddPage(const EventPage& page) {

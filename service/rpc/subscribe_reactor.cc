@@ -148,7 +148,8 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
     const bool expected = status.code() == absl::StatusCode::kCancelled || HasReason(status, GatewayReason::kDraining);
     LogLine line(expected && !stalled ? LogLevel::kInfo : LogLevel::kWarn, "stream");
     line.Field("method", environment_.method_metrics.method()).Field("code", CodeName(converted.error_code()));
-    line.Field("reason", stalled ? "STALLED" : ReasonOf(status)).Field("message", status.message());
+    line.Field("reason", stalled ? "STALLED" : ReasonOf(status));
+    line.Field("message", stalled ? "the subscriber took nothing for too long" : status.message());
     line.Field("took_ms", took);
     if (stream_ != nullptr) {
       const FrameSource::Totals totals = stream_->totals();

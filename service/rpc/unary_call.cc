@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 
 #include "service/base/status_details.h"
 #include "service/rpc/status_conversion.h"
@@ -34,7 +35,10 @@ void UnaryCall::End(const absl::Status& status) {
   {
     LogLine line(converted.ok() ? LogLevel::kInfo : LogLevel::kWarn, "call");
     line.Field("method", metrics_.method()).Field("code", CodeName(converted.error_code()));
-    if (!status.ok()) line.Field("reason", ReasonOf(status)).Field("message", status.message());
+    if (!status.ok()) line.Field("reason", ReasonOf(status));
+    // aulm's own words may quote what was sent: they are for the caller alone.
+    const std::optional<ErrorDetails> details = status.ok() ? std::nullopt : DetailsOf(status);
+    if (details.has_value() && details->domain == kGatewayDomain) line.Field("message", status.message());
     line.Field("took_ms", took);
     Describe(line);
   }

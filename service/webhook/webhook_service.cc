@@ -135,12 +135,13 @@ void WebhookService::CountDecoded(const Account& account, const DecodedDelivery&
 void WebhookService::LogRefusal(absl::string_view account, WebhookOutcome outcome, const ServedRequest& request) {
   const auto left_out = refusal_lines_.Take(clock_.Now());
   if (!left_out.has_value()) return;
-  // The path, the method and the headers are a stranger's words as long as no signature was verified: of them, only the
-  // id goes into the log.
+  // The path, the method and the headers are a stranger's words as long as no signature was verified: of them, only an
+  // id that looks like one goes into the log.
+  const absl::string_view delivery_id = request.Header("x-aulm-delivery-id");
   LogLine(LogLevel::kWarn, "webhook_refused")
       .Field("account", account)
       .Field("reason", WebhookOutcomeName(outcome))
-      .Field("delivery_id", request.Header("x-aulm-delivery-id").substr(0, 64))
+      .Field("delivery_id", IsPlainId(delivery_id) ? delivery_id : "")
       .Field("from_address", request.remote_address)
       .Field("left_out", *left_out);
 }

@@ -134,7 +134,7 @@ type Subscription struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Required.
 	Mode SubscriptionMode `protobuf:"varint,2,opt,name=mode,proto3,enum=aulm.gateway.v1.SubscriptionMode" json:"mode,omitempty"`
-	// Which events it delivers; the rest is passed over.
+	// Which events it delivers; the rest is passed over. At most 48 KiB in all.
 	Filter *EventFilter `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Where it starts; LATEST when absent. Not changed by a seek.
 	//

@@ -16,6 +16,7 @@ constexpr uint32_t kMaxPageSize = 1000;
 constexpr int kMaxSettlements = 1000;
 constexpr int kMaxReplays = 1000;
 constexpr size_t kMaxPageTokenBytes = 128;
+constexpr size_t kMaxFilterBytes = 48 * 1024;  // with the rest of its record it fits an entry of the state store
 
 bool IsName(absl::string_view name) {
   const auto first = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); };
@@ -77,6 +78,10 @@ absl::StatusOr<NewSubscription> CheckRequest(const v1::CreateSubscriptionRequest
   const bool shared = specification.mode() == v1::SUBSCRIPTION_MODE_SHARED;
   if (!shared && specification.mode() != v1::SUBSCRIPTION_MODE_CURSOR) bad.Add("mode", "must be CURSOR or SHARED");
   CheckFilter(specification.filter(), bad);
+  if (specification.filter().ByteSizeLong() > kMaxFilterBytes) {
+    bad.Add("filter",
+            absl::StrCat("must be at most ", kMaxFilterBytes, " bytes in all: leave some entries to the consumer"));
+  }
   CheckStart(specification, now, bad);
   specification.clear_create_time();
   specification.clear_stats();

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -171,6 +173,30 @@ TEST(GatewayProgramTest, BadSettingsExitWithTwo) {
 
   ASSERT_TRUE(exit_status.ok());
   EXPECT_EQ(*exit_status, 2);
+}
+
+// aulm's error may quote what was sent, and a proxy's id may be anything: the caller is told, the log is not.
+TEST_F(GatewayTest, WordsOfAulmReachTheCallerAndNotTheLog) {
+  StartGateway();
+  simulator::Fault fault;
+  fault.code = "invalid_request";
+  fault.message = "to +966512300099 is bad, body SECRETBODY77";
+  fault.headers = {{"x-request-id", "+966512300099"}};
+  ASSERT_TRUE(simulator_->control().QueueFault(fault).ok());
+  grpc::ClientContext context;
+  SetLimit(context);
+  v1::SendTextResponse response;
+
+  const grpc::Status status = messaging_->SendText(&context, Text("+966512300099", "SECRETBODY77"), &response);
+
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("is bad"));
+  gateway_->process().Signal(SIGTERM);  // writes what is queued of the log
+  ASSERT_TRUE(gateway_->process().Wait(absl::Seconds(30)).ok());
+  std::ifstream file(folder_ + "/gateway.log");
+  const std::string log((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(log, testing::HasSubstr("INVALID_REQUEST"));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("SECRETBODY77")));
+  EXPECT_THAT(log, testing::Not(testing::HasSubstr("966512300099")));
 }
 
 }  // namespace

@@ -101,6 +101,17 @@ TEST(ReadTimeToResetTest, IsMeasuredByAulmsClockAndNeverNegative) {
   EXPECT_EQ(ReadTimeToReset(With({}), kNow), std::nullopt);
 }
 
+TEST(ReadAulmRequestIdTest, TheHeaderComesBeforeTheBody) {
+  EXPECT_EQ(ReadAulmRequestId(With({{"x-request-id", "r-1"}}), "r-2"), "r-1");
+  EXPECT_EQ(ReadAulmRequestId(With({}), "r-2"), "r-2");
+  EXPECT_EQ(ReadAulmRequestId(With({})), "");
+}
+
+TEST(ReadAulmRequestIdTest, WhatIsNoPlainIdIsLeftOut) {
+  EXPECT_EQ(ReadAulmRequestId(With({{"x-request-id", "+966512300099 \x7f"}}), "r-2"), "r-2");
+  EXPECT_EQ(ReadAulmRequestId(With({{"x-request-id", "a b"}}), "+966512300099"), "");
+}
+
 TEST(HttpResponseTest, HeaderGivesTheFirstOfTheName) {
   const HttpResponse response = With({{"a", "1"}, {"b", "2"}, {"b", "3"}});
   EXPECT_EQ(response.Header("b"), "2");

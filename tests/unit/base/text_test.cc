@@ -94,6 +94,18 @@ TEST(MaskPhoneTest, ShowsTheCountryAndTheLastTwoDigitsAlone) {
 
 // --- ids and numbers -------------------------------------------------------------------------------------------------
 
+TEST(IsPlainIdTest, AcceptsWhatIdsAreMadeOf) {
+  for (const char* text : {"a", "0c4f7b5e-9f5c-4c87-a5a2-0d6d1f1a2b3c", "sim_01.A:b"})
+    EXPECT_TRUE(IsPlainId(text)) << text;
+  EXPECT_TRUE(IsPlainId(std::string(128, 'x')));
+}
+
+TEST(IsPlainIdTest, RefusesEverythingElse) {
+  for (const char* text : {"", "+966512345678", "a b", "a\n", "\x7f", "\xc3\xa9", "a\"b"})
+    EXPECT_FALSE(IsPlainId(text)) << text;
+  EXPECT_FALSE(IsPlainId(std::string(129, 'x')));
+}
+
 TEST(IsUuidTest, AcceptsTheUsualFormInEitherCase) {
   for (const char* text : {"00000000-0000-4000-8000-000000000001", "123e4567-e89b-12d3-a456-426614174000",
                            "ABCDEFAB-CDEF-ABCD-EFAB-CDEFABCDEFAB", "ffffffff-ffff-ffff-ffff-ffffffffffff"}) {

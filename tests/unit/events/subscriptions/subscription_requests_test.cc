@@ -45,6 +45,13 @@ TEST(SubscriptionRequestsTest, CursorModeTakesNothingOfSharedMode) {
   EXPECT_THAT(BadFieldsOf(CheckRequest(request, kNow).status()), ElementsAre("ack_deadline", "max_attempts"));
 }
 
+TEST(SubscriptionRequestsTest, AFilterThatIsTooLargeToKeepIsNamed) {
+  v1::CreateSubscriptionRequest request = Creation(v1::SUBSCRIPTION_MODE_SHARED);
+  for (int i = 0; i < 1000; ++i)
+    request.mutable_subscription()->mutable_filter()->add_message_ids(std::string(60, 'm'));
+  EXPECT_THAT(BadFieldsOf(CheckRequest(request, kNow).status()), ElementsAre("filter"));
+}
+
 TEST(SubscriptionRequestsTest, NamesAreOfALimitedAlphabet) {
   for (const char* const good : {"a", "0", "bot-1.replies_eu"}) {
     EXPECT_TRUE(CheckSubscriptionName(good, "name").ok()) << good;

@@ -95,7 +95,7 @@ class Subscription(google.protobuf.message.Message):
     """After this many deliveries an event is parked: 1 to 1000; 10 when 0. Mode SHARED."""
     @property
     def filter(self) -> aulm.gateway.v1.event_service_pb2.EventFilter:
-        """Which events it delivers; the rest is passed over."""
+        """Which events it delivers; the rest is passed over. At most 48 KiB in all."""
 
     @property
     def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...

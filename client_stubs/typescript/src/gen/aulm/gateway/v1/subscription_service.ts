@@ -110,7 +110,7 @@ export interface Subscription {
   name: string;
   /** Required. */
   mode: SubscriptionMode;
-  /** Which events it delivers; the rest is passed over. */
+  /** Which events it delivers; the rest is passed over. At most 48 KiB in all. */
   filter:
     | EventFilter
     | undefined;
