@@ -14,6 +14,7 @@ import io.aulm.gateway.v1.RateLimit;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.protobuf.StatusProto;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Base64;
 import java.util.List;
@@ -57,6 +58,10 @@ public final class GatewayException extends RuntimeException {
   /** Decodes a failed call of a stub. Details that cannot be read are left out, never an error of their own. */
   public static GatewayException from(StatusRuntimeException error) {
     Status.Code code = error.getStatus().getCode();
+    // A call that meets the connection just as it breaks: grpc-java calls it UNKNOWN, and gives its own exception along.
+    if (code == Status.Code.UNKNOWN && error.getStatus().getCause() instanceof IOException) {
+      code = Status.Code.UNAVAILABLE;
+    }
     Details details = read(error);
     String told = details.metadata.getOrDefault("outcome", "");
     Outcome outcome = told.equals("not_sent") ? Outcome.NOT_SENT : told.equals("unknown") ? Outcome.UNKNOWN : null;
