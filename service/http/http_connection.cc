@@ -106,6 +106,7 @@ bool HttpConnection::Step() {
       if (!reply_.has_value()) return false;
       ServedReply reply = std::move(*reply_);
       reply_.reset();
+      if (source_ != nullptr) return WritePiece(std::move(reply)) && AfterWriting();
       const bool close = reply.close || !reader_.keep_alive();
       return Write(std::move(reply), close) && AfterWriting();
     }
@@ -180,7 +181,7 @@ void HttpConnection::OnReply(uint64_t ticket, ServedReply reply) {
 }
 
 bool HttpConnection::Write(ServedReply reply, bool close) {
-  close_after_writing_ = close || worker_->draining();
+  close_after_writing_ = close || reply.source != nullptr || worker_->draining();
   ReplyForm form;
   form.close = close_after_writing_;
   form.http_1_0 = reader_.is_http_1_0();
@@ -189,9 +190,26 @@ bool HttpConnection::Write(ServedReply reply, bool close) {
   head_.clear();
   AppendReplyHead(reply, form, head_);
   // The answer to HEAD is the header alone, with the length that the body would have.
-  body_ = reader_.request().method == "HEAD" ? std::string() : std::move(reply.body);
+  const bool head_alone = reader_.request().method == "HEAD";
+  body_ = head_alone ? std::string() : std::move(reply.body);
+  if (!head_alone) source_ = std::move(reply.source);
   Enter(Phase::kWriting, HttpWorker::Room::kBusy, worker_->limits().write_time);
   return StartWrite({boost::asio::buffer(head_), boost::asio::buffer(body_)});
+}
+
+bool HttpConnection::WritePiece(ServedReply piece) {
+  body_ = piece.status == 200 ? std::move(piece.body) : std::string();
+  if (piece.close || body_.empty()) source_.reset();
+  Enter(Phase::kWriting, HttpWorker::Room::kBusy, worker_->limits().write_time);
+  return StartWrite({boost::asio::buffer(body_), boost::asio::const_buffer()});
+}
+
+bool HttpConnection::AskForPiece() {
+  Enter(Phase::kHandling, HttpWorker::Room::kBusy, worker_->limits().answer_time);
+  ++ticket_;
+  const std::shared_ptr<ReplySource> source = source_;  // it may end the connection
+  source->Next(Reply(shared_from_this(), ticket_));
+  return phase_ == Phase::kHandling;
 }
 
 void HttpConnection::OnWritten(const ErrorCode& error) {
@@ -207,6 +225,7 @@ void HttpConnection::OnWritten(const ErrorCode& error) {
 
 bool HttpConnection::AfterWriting() {
   if (phase_ == Phase::kClosed) return false;
+  if (source_ != nullptr && !worker_->draining()) return AskForPiece();
   if (close_after_writing_ || worker_->draining()) {
     Enter(Phase::kLingering, HttpWorker::Room::kBusy, worker_->limits().linger_time);
     StartGoodbye();
@@ -253,7 +272,8 @@ void HttpConnection::CheckTime(steady_clock::time_point now) {
       return Close();
     case Phase::kHandling:
       service.OnRefused(HttpRefusal::kAnswerTime, remote_address_, "the service took too long");
-      ++ticket_;  // its reply, should it come, finds nobody
+      if (source_ != nullptr) return Close();  // the status line has long gone out
+      ++ticket_;                               // its reply, should it come, finds nobody
       reply_ = ReplyTo(HttpRefusal::kAnswerTime, worker_->limits());
       return Advance();
     case Phase::kWriting:
@@ -277,13 +297,15 @@ void HttpConnection::Displace() {
 void HttpConnection::Drain() {
   const bool between_requests =
       phase_ == Phase::kIdle || phase_ == Phase::kHandshake || (phase_ == Phase::kHeader && !reader_.started());
-  if (between_requests) Close();
+  // A streamed answer has no end of its own to wait for.
+  if (between_requests || source_ != nullptr) Close();
 }
 
 void HttpConnection::Close() {
   if (phase_ == Phase::kClosed) return;
   const std::shared_ptr<HttpConnection> self = shared_from_this();  // the room may hold the last reference
   phase_ = Phase::kClosed;
+  source_.reset();
   ErrorCode ignored;
   socket().close(ignored);
   worker_->CountIncompleteBytes(-std::exchange(counted_bytes_, 0));

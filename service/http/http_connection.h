@@ -78,7 +78,7 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
     kHeader,
     kContinuing,  // writes "100 Continue"
     kBody,
-    kHandling,  // the service has the request
+    kHandling,  // the service has the request, or the source of a streamed answer is to give its next piece
     kWriting,
     kLingering,  // drops what the peer still sends
     kClosed,
@@ -94,6 +94,10 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   bool OnReaderRefusal();
   // Starts to write the answer; true when it is written already.
   bool Write(ServedReply reply, bool close);
+  // Starts to write a piece of a streamed answer; true when it is written already.
+  bool WritePiece(ServedReply piece);
+  // Asks the source for a piece; true when it is there already.
+  bool AskForPiece();
   // What follows a written answer; true when there is a next request to look for.
   bool AfterWriting();
   void Discard();
@@ -109,6 +113,7 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   bool close_after_writing_ = false;
   uint64_t ticket_ = 0;  // of the request being handled
   std::optional<ServedReply> reply_;
+  std::shared_ptr<ReplySource> source_;  // of the streamed answer being written
   std::chrono::steady_clock::time_point deadline_;
   int64_t counted_bytes_ = 0;
   std::string head_;  // of the answer being written

@@ -14,9 +14,10 @@ struct HttpLimits {
   absl::Duration header_time = absl::Seconds(5);
   // From the end of the header to the end of the body.
   absl::Duration body_time = absl::Seconds(10);
-  // From the end of the body until the service has answered; then the server answers 503 in its place and closes.
+  // From the end of the body until the service has answered; then the server answers 503 in its place and closes. Also
+  // between two pieces of a streamed answer; then it closes.
   absl::Duration answer_time = absl::Seconds(30);
-  // For a peer to take an answer.
+  // For a peer to take an answer, or a piece of a streamed one.
   absl::Duration write_time = absl::Seconds(10);
   // Between two requests of one connection.
   absl::Duration idle_time = absl::Seconds(75);

@@ -13,6 +13,21 @@
 
 namespace aulm::gateway {
 
+class Reply;
+
+// Where an answer comes from that goes on for as long as its peer listens. The server asks for a piece when the peer
+// has taken the one before: a slow peer slows its source, and nothing heaps up. Destroyed when the answer has ended, in
+// whatever way.
+class ReplySource {
+ public:
+  virtual ~ReplySource() = default;
+
+  // Sends the next piece as the body of `next`, before this returns or within HttpLimits::answer_time, from any thread.
+  // The answer ends with an empty one, one with `close`, or another status than 200. On the server's thread; must not
+  // block.
+  virtual void Next(Reply next) = 0;
+};
+
 // An answer. The server adds content-length, date and connection.
 struct ServedReply {
   int status = 200;
@@ -20,6 +35,9 @@ struct ServedReply {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
   bool close = false;  // true: the connection ends after this answer
+  // Set: `body` is the first piece, and the source has the others. Without a content-length: the connection's end ends
+  // the answer.
+  std::shared_ptr<ReplySource> source = nullptr;
 };
 
 // Takes replies; what stands behind a Reply. Implemented by the server's connections, and by tests.
@@ -32,8 +50,7 @@ class ReplyTarget {
 };
 
 // The right to answer one request, once, from any thread and at any time, also after the connection or the whole server
-// has gone. One that is destroyed unused answers 503, so that no request is ever forgotten. Streamed answers will be
-// another member beside Send. Movable.
+// has gone. One that is destroyed unused answers 503, so that no request is ever forgotten. Movable.
 class Reply {
  public:
   Reply(std::shared_ptr<ReplyTarget> target, uint64_t ticket) : target_(std::move(target)), ticket_(ticket) {}

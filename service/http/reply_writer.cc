@@ -16,6 +16,8 @@ absl::string_view Reason(int status) {
       return "Moved Permanently";
     case 302:
       return "Found";
+    case 303:
+      return "See Other";
     case 304:
       return "Not Modified";
     case 400:
@@ -50,7 +52,7 @@ absl::string_view Reason(int status) {
 void AppendReplyHead(const ServedReply& reply, const ReplyForm& form, std::string& out) {
   absl::StrAppend(&out, "HTTP/1.1 ", reply.status, " ", Reason(reply.status), "\r\ndate: ", form.date, "\r\n");
   const bool never_has_body = reply.status == 204 || reply.status == 304;
-  if (!never_has_body) absl::StrAppend(&out, "content-length: ", reply.body.size(), "\r\n");
+  if (!never_has_body && reply.source == nullptr) absl::StrAppend(&out, "content-length: ", reply.body.size(), "\r\n");
   if (!reply.content_type.empty()) absl::StrAppend(&out, "content-type: ", reply.content_type, "\r\n");
   for (const auto& [name, value] : reply.headers) absl::StrAppend(&out, name, ": ", value, "\r\n");
   if (form.close) {

@@ -120,6 +120,15 @@ class RawHttpClient {
     return reply;
   }
 
+  // So many bytes, fewer when the peer ends before.
+  std::string ReadExactly(size_t count) {
+    while (held_.size() < count && ReadMore()) {
+    }
+    std::string bytes = held_.substr(0, count);
+    held_.erase(0, count);
+    return bytes;
+  }
+
   // True when the peer ends the connection (in whatever way) without sending anything more.
   bool ReadsEnd() { return held_.empty() && !ReadMore() && !timed_out_; }
 
