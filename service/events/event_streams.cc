@@ -75,6 +75,14 @@ void EventStreams::Drain() {
   for (const std::shared_ptr<EventStream>& stream : registry_->All()) stream->Drain();
 }
 
+std::vector<EventStreams::Look> EventStreams::LookAtAll() const {
+  std::vector<Look> looks;
+  for (const std::shared_ptr<EventStream>& stream : registry_->All()) {
+    looks.push_back({stream->id(), stream->LagEvents(), stream->totals()});
+  }
+  return looks;
+}
+
 size_t EventStreams::size() const {
   absl::MutexLock lock(&registry_->mutex);
   return registry_->streams.size();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -36,6 +38,15 @@ class EventStreams {
 
   // Streams that are open.
   size_t size() const;
+
+  // One of them, to look at.
+  struct Look {
+    std::string id;
+    uint64_t lag_events = 0;
+    FrameSource::Totals totals;
+  };
+  // All of them, in no order.
+  std::vector<Look> LookAtAll() const;
 
  private:
   // Shared with the timer, which may outlive this.

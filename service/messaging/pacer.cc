@@ -4,6 +4,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/civil_time.h"
 #include "service/base/status_details.h"
 
@@ -168,6 +169,26 @@ bool Pacer::Leave(Ticket ticket) {
 size_t Pacer::waiting() const {
   absl::MutexLock lock(&mutex_);
   return tickets_.size();
+}
+
+std::vector<Pacer::Lane> Pacer::Lanes() const {
+  const absl::Time now = clock_.Now();
+  std::vector<Lane> lanes;
+  absl::MutexLock lock(&mutex_);
+  lanes.reserve(queues_.size());
+  for (const auto& [name, queue] : queues_) {
+    if (!queue->known && queue->size == 0) continue;
+    const std::pair<std::string, std::string> key = absl::StrSplit(queue->key, absl::MaxSplits('/', 1));
+    Lane& lane = lanes.emplace_back();
+    lane.account = key.first;
+    lane.session_id = key.second;
+    lane.replies = queue->replies;
+    lane.waiting = queue->size;
+    lane.next_slot = queue->Slot();
+    lane.sent_today = queue->record.day() == DayOf(now) ? queue->record.sends_of_day() : 0;
+    lane.limit_today = queue->pace->LimitOf(absl::ToCivilDay(now, absl::UTCTimeZone()));
+  }
+  return lanes;
 }
 
 void Pacer::Serve(const std::shared_ptr<Queue>& queue) {

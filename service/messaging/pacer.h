@@ -61,6 +61,19 @@ class Pacer {
   // Sends that wait, in all sessions.
   size_t waiting() const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // How one session stands in one lane, as far as this replica knows.
+  struct Lane {
+    std::string account;
+    std::string session_id;  // lower case
+    bool replies = false;
+    size_t waiting = 0;
+    absl::Time next_slot;     // in the past: a send would go at once
+    int64_t sent_today = 0;   // the UTC day's, over both lanes
+    int64_t limit_today = 0;  // 0: none
+  };
+  // Those that were used lately, in no order; to look at.
+  std::vector<Lane> Lanes() const ABSL_LOCKS_EXCLUDED(mutex_);
+
  private:
   struct Waiter {
     Ticket ticket;

@@ -125,6 +125,21 @@ bool SessionWatch::suspect(absl::string_view account, absl::string_view session_
   return watched->second->record.suspect();
 }
 
+std::vector<SessionWatch::State> SessionWatch::States() const {
+  std::vector<State> states;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [key, watched] : sessions_) {
+    State& state = states.emplace_back();
+    state.account = watched->settings.client->account();
+    state.session_id = watched->settings.session_id;
+    state.aulm_state = watched->record.aulm_state();
+    state.suspect = watched->record.suspect();
+    if (watched->record.observed_ms() != 0) state.observed = absl::FromUnixMillis(watched->record.observed_ms());
+    state.failing_because = watched->failing_because;
+  }
+  return states;
+}
+
 void SessionWatch::PollLater(Watched& watched, absl::Duration delay) {
   environment_.clock.CallAfter(delay, [weak = weak_from_this(), &watched] {
     if (const auto self = weak.lock()) self->Poll(watched);

@@ -72,6 +72,18 @@ class SessionWatch : public std::enable_shared_from_this<SessionWatch> {
   void Note(absl::string_view account, absl::string_view session_id, const SessionReader::Reading& reading)
       ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What is known of one session that is watched.
+  struct State {
+    std::string account;
+    std::string session_id;
+    std::string aulm_state;  // aulm's own word; empty while nobody has read it
+    bool suspect = false;
+    std::optional<absl::Time> observed;
+    std::string failing_because;  // the reason of the last poll's error; empty when there was none
+  };
+  // Of every session, in no order.
+  std::vector<State> States() const ABSL_LOCKS_EXCLUDED(mutex_);
+
   // True when the session was found suspect, as far as this replica knows.
   bool suspect(absl::string_view account, absl::string_view session_id) const ABSL_LOCKS_EXCLUDED(mutex_);
 

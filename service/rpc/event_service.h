@@ -42,6 +42,9 @@ class EventService final : public v1::EventService::WithRawCallbackMethod_Subscr
                                               const v1::AcknowledgeEventsRequest* request,
                                               v1::AcknowledgeEventsResponse* response) override;
 
+  // The streams that are open, to look at.
+  const EventStreams& streams() const { return streams_; }
+
   // Ends every stream with a Drain frame and takes no new ones. Does not wait: shutting the server down does.
   void Drain();
 
