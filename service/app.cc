@@ -24,7 +24,9 @@
 #include "service/base/log.h"
 #include "service/base/system_clock.h"
 #include "service/base/system_random.h"
+#include "service/config/file_checks.h"
 #include "service/config/secret_watcher.h"
+#include "service/config/tls_watcher.h"
 #include "service/events/event_hub.h"
 #include "service/events/subscriptions/subscriptions.h"
 #include "service/http/http_server.h"
@@ -114,10 +116,7 @@ void LogPacing(const Settings& settings) {
       .Field("sessions_with_their_own", settings.paces.by_session.size());
 }
 
-std::optional<TlsFiles> ToTlsFiles(const std::optional<TlsSettings>& settings) {
-  if (!settings.has_value()) return std::nullopt;
-  return TlsFiles{settings->certificate_file, settings->key_file};
-}
+TlsPem ToPem(const TlsMaterial& material) { return {material.certificate_chain, material.key.Reveal()}; }
 
 }  // namespace
 
@@ -138,13 +137,18 @@ class App::Parts {
   absl::Status StartGrpc(const Settings& settings);
   absl::Status StartWebhooks(const Settings& settings);
   absl::Status StartAdmin(const Settings& settings);
+  // Starts an HTTP listener, whose certificate follows its files.
+  absl::Status StartHttp(HttpServerOptions options, const std::optional<TlsSettings>& tls, HttpService& service,
+                         std::unique_ptr<HttpServer>& server);
 
   prometheus::Registry registry_;
   SystemClock clock_;
   SystemRandom random_;
   Readiness readiness_;
   ProcessMetrics process_metrics_;
+  std::unique_ptr<FileChecks> file_checks_;
   std::unique_ptr<SecretWatcher> secrets_;
+  std::unique_ptr<TlsWatcher> certificates_;
   Store store_;
   std::unique_ptr<AulmMetrics> aulm_metrics_;
   std::unique_ptr<CurlTransport> transport_;
@@ -184,7 +188,9 @@ class App::Parts {
 
 absl::Status App::Parts::Start(const Settings& settings) {
   readiness_.SetNotReady("gateway", "starting");
-  secrets_ = std::make_unique<SecretWatcher>(clock_, registry_);
+  file_checks_ = std::make_unique<FileChecks>(clock_);
+  secrets_ = std::make_unique<SecretWatcher>(*file_checks_, registry_);
+  certificates_ = std::make_unique<TlsWatcher>(*file_checks_, registry_);
   if (absl::Status status = OpenTheStore(settings); !status.ok()) return status;
   if (absl::Status status = AddAccounts(settings); !status.ok()) return status;
   if (absl::Status status = StartGrpc(settings); !status.ok()) return status;
@@ -356,11 +362,7 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
   server.address = ToString(settings.webhook.address);
   server.limits.body_bytes = settings.limits.webhook_body_bytes;
   server.limits.connections = settings.limits.webhook_connections;
-  server.tls = ToTlsFiles(settings.webhook.tls);
-  auto started = HttpServer::Start(std::move(server), webhook_service_.get());
-  if (!started.ok()) return started.status();
-  webhook_server_ = *std::move(started);
-  return absl::OkStatus();
+  return StartHttp(std::move(server), settings.webhook.tls, *webhook_service_, webhook_server_);
 }
 
 absl::Status App::Parts::StartAdmin(const Settings& settings) {
@@ -371,11 +373,23 @@ absl::Status App::Parts::StartAdmin(const Settings& settings) {
   server.name = "admin";
   server.address = ToString(settings.admin.address);
   server.limits.connections = 64;
-  server.tls = ToTlsFiles(settings.admin.tls);
-  auto started = HttpServer::Start(std::move(server), admin_service_.get());
-  if (!started.ok()) return started.status();
-  admin_server_ = *std::move(started);
-  return absl::OkStatus();
+  return StartHttp(std::move(server), settings.admin.tls, *admin_service_, admin_server_);
+}
+
+absl::Status App::Parts::StartHttp(HttpServerOptions options, const std::optional<TlsSettings>& tls,
+                                   HttpService& service, std::unique_ptr<HttpServer>& server) {
+  const auto start = [&] {
+    auto started = HttpServer::Start(std::move(options), &service);
+    if (started.ok()) server = *std::move(started);
+    return started.status();
+  };
+  if (!tls.has_value()) return start();
+  return certificates_->Watch(
+      {options.name, *tls, [&server](const TlsMaterial& fresh) { return server->SetTls(ToPem(fresh)); }},
+      [&](const TlsMaterial& first) {
+        options.tls = ToPem(first);
+        return start();
+      });
 }
 
 void App::Parts::Stop() {
@@ -384,6 +398,7 @@ void App::Parts::Stop() {
     _exit(0);  // nothing that was answered is lost: it was durable first
   });
   readiness_.SetNotReady("gateway", "draining");
+  if (file_checks_ != nullptr) file_checks_->Stop();
   if (grpc_ != nullptr) grpc_->SetServing(false);
   if (session_watch_ != nullptr) session_watch_->Stop();
   if (watch_lease_ != nullptr) watch_lease_->Stop();

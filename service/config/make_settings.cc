@@ -1,7 +1,9 @@
 #include "service/config/make_settings.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -12,6 +14,7 @@
 #include "service/config/log_level_names.h"
 #include "service/config/make_accounts.h"
 #include "service/config/make_paces.h"
+#include "service/config/tls_material.h"
 
 namespace aulm::gateway {
 namespace {
@@ -116,18 +119,26 @@ class SettingsReader {
   }
 
   TlsSettings ReadTls(const std::string& path, const config::v1::Tls& tls) {
-    CheckReadable(absl::StrCat(path, ".certificate_file"), tls.certificate_file(), "a PEM certificate");
-    CheckReadable(absl::StrCat(path, ".key_file"), tls.key_file(), "its private key in PEM");
-    return {.certificate_file = tls.certificate_file(), .key_file = tls.key_file()};
+    TlsSettings files{.certificate_file = tls.certificate_file(), .key_file = tls.key_file()};
+    const auto certificate =
+        ReadFile(absl::StrCat(path, ".certificate_file"), files.certificate_file, "a PEM certificate");
+    const auto key = ReadFile(absl::StrCat(path, ".key_file"), files.key_file, "its private key in PEM");
+    if (!certificate.has_value() || !key.has_value()) return files;
+    const auto material = MakeTlsMaterial(files, *certificate, *key);
+    if (!material.ok()) problems_.Add(path, material.status());
+    return files;
   }
 
-  void CheckReadable(const std::string& field, const std::string& path, absl::string_view holds) {
+  std::optional<Secret> ReadFile(const std::string& field, const std::string& path, absl::string_view holds) {
     const std::string remedy = absl::StrCat("give the path of a file that holds ", holds);
     if (path.empty()) {
       problems_.Add(field, "is missing", remedy);
-    } else if (const auto content = read_file_(path); !content.ok()) {
-      problems_.Add(field, absl::StrCat(OnOneLine(path), ": ", content.status().message()), remedy);
+      return std::nullopt;
     }
+    auto content = read_file_(path);
+    if (content.ok()) return *std::move(content);
+    problems_.Add(field, absl::StrCat(OnOneLine(path), ": ", content.status().message()), remedy);
+    return std::nullopt;
   }
 
   void ReadStore() {

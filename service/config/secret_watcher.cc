@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "service/base/log.h"
+#include "service/config/followed_secret_file.h"
 
 namespace aulm::gateway {
 namespace {
@@ -12,7 +13,8 @@ absl::string_view NameOf(SecretFormat format) { return format == SecretFormat::k
 
 }  // namespace
 
-// One purpose's files. Used by Watch before it is known to the thread, and by the thread alone afterwards.
+// One purpose's files. Used by Watch before it is known to the checks' thread, and by that thread alone
+// afterwards.
 class SecretWatcher::Entry {
  public:
   Entry(Purpose purpose, const SecretFileReader& read, prometheus::Counter& applied, prometheus::Counter& refused,
@@ -101,8 +103,8 @@ class SecretWatcher::Entry {
   prometheus::Gauge& broken_;
 };
 
-SecretWatcher::SecretWatcher(Clock& clock, prometheus::Registry& registry, SecretFileReader read)
-    : clock_(clock),
+SecretWatcher::SecretWatcher(FileChecks& checks, prometheus::Registry& registry, SecretFileReader read)
+    : checks_(checks),
       read_(std::move(read)),
       changes_(prometheus::BuildCounter()
                    .Name("aulm_gateway_secret_changes_total")
@@ -111,17 +113,7 @@ SecretWatcher::SecretWatcher(Clock& clock, prometheus::Registry& registry, Secre
       broken_(prometheus::BuildGauge()
                   .Name("aulm_gateway_secret_files_broken")
                   .Help("Secret files whose present content cannot be used.")
-                  .Register(registry)),
-      wake_(std::make_shared<Wake>()),
-      thread_([this] { Run(); }) {}
-
-SecretWatcher::~SecretWatcher() {
-  {
-    absl::MutexLock lock(&wake_->mutex);
-    wake_->stopping = true;
-  }
-  thread_.join();
-}
+                  .Register(registry)) {}
 
 absl::StatusOr<std::shared_ptr<const WatchedSecrets>> SecretWatcher::Watch(Purpose purpose) {
   const prometheus::Labels labels = {{"account", purpose.account}, {"secret", std::string(NameOf(purpose.format))}};
@@ -134,34 +126,8 @@ absl::StatusOr<std::shared_ptr<const WatchedSecrets>> SecretWatcher::Watch(Purpo
                                        changes_.Add(with_outcome("refused")), broken_.Add(labels));
   if (absl::Status status = entry->Load(); !status.ok()) return status;
   const std::shared_ptr<const WatchedSecrets> watched = entry->watched();
-  absl::MutexLock lock(&mutex_);
-  entries_.push_back(std::move(entry));
+  checks_.Add([entry = std::move(entry)] { entry->Check(); });
   return watched;
-}
-
-void SecretWatcher::Run() {
-  while (true) {
-    clock_.CallAfter(kInterval, [wake = wake_] {
-      absl::MutexLock lock(&wake->mutex);
-      wake->due = true;
-    });
-    {
-      const auto is_woken = [this]() ABSL_SHARED_LOCKS_REQUIRED(wake_->mutex) { return wake_->due || wake_->stopping; };
-      absl::MutexLock lock(&wake_->mutex, absl::Condition(&is_woken));
-      if (wake_->stopping) return;
-      wake_->due = false;
-    }
-    CheckAll();
-  }
-}
-
-void SecretWatcher::CheckAll() {
-  std::vector<std::shared_ptr<Entry>> entries;
-  {
-    absl::MutexLock lock(&mutex_);
-    entries = entries_;
-  }
-  for (const std::shared_ptr<Entry>& entry : entries) entry->Check();
 }
 
 }  // namespace aulm::gateway

@@ -13,7 +13,7 @@ namespace aulm::gateway {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions options, HttpService* service) {
   std::shared_ptr<boost::asio::ssl::context> tls;
   if (options.tls.has_value()) {
-    absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> loaded = LoadTlsContext(*options.tls);
+    absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> loaded = MakeTlsContext(*options.tls);
     if (!loaded.ok()) return loaded.status();
     tls = *std::move(loaded);
   }
@@ -31,24 +31,25 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
   for (const auto& worker : workers) worker->Start();
   (*listener)->Start();
   std::string address = (*listener)->Address();
-  return std::unique_ptr<HttpServer>(
-      new HttpServer(std::move(options), std::move(workers), *std::move(listener), std::move(address)));
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(options.name), options.tls.has_value(),
+                                                    std::move(workers), *std::move(listener), std::move(address)));
 }
 
-HttpServer::HttpServer(HttpServerOptions options, std::vector<std::shared_ptr<HttpWorker>> workers,
+HttpServer::HttpServer(std::string name, bool has_tls, std::vector<std::shared_ptr<HttpWorker>> workers,
                        std::shared_ptr<HttpListener> listener, std::string address)
-    : options_(std::move(options)),
+    : name_(std::move(name)),
+      has_tls_(has_tls),
       workers_(std::move(workers)),
       listener_(std::move(listener)),
       address_(std::move(address)) {}
 
 HttpServer::~HttpServer() { Stop(absl::ZeroDuration()); }
 
-absl::Status HttpServer::ReloadTls() {
-  if (!options_.tls.has_value()) return absl::FailedPreconditionError(absl::StrCat(options_.name, " has no TLS"));
-  absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> loaded = LoadTlsContext(*options_.tls);
-  if (!loaded.ok()) return loaded.status();
-  listener_->SetTls(*std::move(loaded));
+absl::Status HttpServer::SetTls(const TlsPem& tls) {
+  if (!has_tls_) return absl::FailedPreconditionError(absl::StrCat(name_, " has no TLS"));
+  absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> made = MakeTlsContext(tls);
+  if (!made.ok()) return made.status();
+  listener_->SetTls(*std::move(made));
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "service/http/http_limits.h"
@@ -19,10 +20,11 @@ namespace aulm::gateway {
 class HttpListener;
 class HttpWorker;
 
-// PEM files: the certificate with its chain, and its key.
-struct TlsFiles {
-  std::string certificate_file;
-  std::string key_file;
+// What a TLS listener shows, in PEM: its certificate, the leaf first, and its key. Views: whoever calls keeps the
+// bytes.
+struct TlsPem {
+  absl::string_view certificate_chain;
+  absl::string_view key;
 };
 
 struct HttpServerOptions {
@@ -33,8 +35,8 @@ struct HttpServerOptions {
   HttpLimits limits;
   // 1 or 2. Connections are dealt out over the threads, and so is the limit of connections.
   int threads = 1;
-  // Absent: plain HTTP.
-  std::optional<TlsFiles> tls;
+  // Absent: plain HTTP. Used by Start alone.
+  std::optional<TlsPem> tls;
 };
 
 // A bounded HTTP/1.1 server with threads of its own, for the webhook listener and the admin page. It reads requests
@@ -43,7 +45,7 @@ struct HttpServerOptions {
 class HttpServer {
  public:
   // Listens and serves from now on. `service` must outlive the server. Errors: INVALID_ARGUMENT when the address is
-  // none; FAILED_PRECONDITION when it cannot be listened on, or a TLS file cannot be used.
+  // none; FAILED_PRECONDITION when it cannot be listened on, or the certificate or key cannot be used.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(HttpServerOptions options, HttpService* service);
 
   // Stops without grace.
@@ -55,19 +57,20 @@ class HttpServer {
   // Where it listens, with the actual port: "127.0.0.1:41234".
   const std::string& address() const { return address_; }
 
-  // Reads the TLS files again; connections accepted from then on use them, those that are open go on. An error
-  // (FAILED_PRECONDITION) leaves everything as it was. Blocks on the disk.
-  absl::Status ReloadTls();
+  // Connections accepted from then on are shown this certificate, those that are open go on. FAILED_PRECONDITION when
+  // it cannot be used, or the server began without TLS: everything stays as it was. Does not block.
+  absl::Status SetTls(const TlsPem& tls);
 
   // Stops listening, closes idle connections, lets requests under way be read, handled and answered for up to `grace`,
   // then closes what is left. Returns when the threads have ended. Calling it again does nothing.
   void Stop(absl::Duration grace) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
-  HttpServer(HttpServerOptions options, std::vector<std::shared_ptr<HttpWorker>> workers,
+  HttpServer(std::string name, bool has_tls, std::vector<std::shared_ptr<HttpWorker>> workers,
              std::shared_ptr<HttpListener> listener, std::string address);
 
-  const HttpServerOptions options_;
+  const std::string name_;
+  const bool has_tls_;
   const std::vector<std::shared_ptr<HttpWorker>> workers_;
   const std::shared_ptr<HttpListener> listener_;
   const std::string address_;

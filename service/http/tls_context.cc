@@ -9,14 +9,15 @@
 namespace aulm::gateway {
 namespace {
 
-absl::Status Fault(absl::string_view what, const std::string& file, const boost::system::error_code& error) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("the TLS ", what, " ", file, " cannot be used: ", error.message(), ". Give a readable PEM file"));
+absl::Status Fault(absl::string_view what, const boost::system::error_code& error) {
+  return absl::FailedPreconditionError(absl::StrCat("the TLS ", what, " cannot be used: ", error.message()));
 }
+
+boost::asio::const_buffer Bytes(absl::string_view text) { return {text.data(), text.size()}; }
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> LoadTlsContext(const TlsFiles& files) {
+absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> MakeTlsContext(const TlsPem& pem) {
   namespace ssl = boost::asio::ssl;
   auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
   boost::system::error_code error;
@@ -26,13 +27,14 @@ absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> LoadTlsContext(const 
   SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   // Idle connections give their record buffers back: 34 KiB each.
   SSL_CTX_set_mode(context->native_handle(), SSL_MODE_RELEASE_BUFFERS);
-  context->use_certificate_chain_file(files.certificate_file, error);
-  if (error) return Fault("certificate", files.certificate_file, error);
-  context->use_private_key_file(files.key_file, ssl::context::pem, error);
-  if (error) return Fault("key", files.key_file, error);
+  context->use_certificate_chain(Bytes(pem.certificate_chain), error);
+  if (error) return Fault("certificate", error);
+  // A key with a passphrase is an error, and no question at the terminal.
+  context->set_password_callback([](size_t, ssl::context::password_purpose) { return std::string(); }, error);
+  context->use_private_key(Bytes(pem.key), ssl::context::pem, error);
+  if (error) return Fault("key", error);
   if (SSL_CTX_check_private_key(context->native_handle()) != 1) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the TLS key ", files.key_file, " does not belong to the certificate ", files.certificate_file));
+    return absl::FailedPreconditionError("the TLS key does not belong to the certificate");
   }
   return context;
 }

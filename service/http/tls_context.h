@@ -8,8 +8,8 @@
 
 namespace aulm::gateway {
 
-// What TLS connections are accepted with: TLS 1.2 or newer, the certificate chain and key of `files` (PEM). Internal to
-// service/http. Errors: FAILED_PRECONDITION naming the file and what is wrong with it.
-absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> LoadTlsContext(const TlsFiles& files);
+// What TLS connections are accepted with: TLS 1.2 or newer, and this certificate and key. Internal to service/http.
+// Errors: FAILED_PRECONDITION saying which of the two cannot be used, and why.
+absl::StatusOr<std::shared_ptr<boost::asio::ssl::context>> MakeTlsContext(const TlsPem& pem);
 
 }  // namespace aulm::gateway

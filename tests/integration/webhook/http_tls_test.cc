@@ -1,44 +1,19 @@
-// TLS on an HttpServer: versions, bad files, certificates that change.
-#include <openssl/evp.h>
-#include <openssl/pem.h>
+// TLS on an HttpServer: versions, unusable certificates and keys, certificates that change.
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include <cstdio>
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/http/http_server.h"
 #include "tests/integration/webhook/scripted_http_service.h"
 #include "tests/support/raw_http_client.h"
-#include "tests/support/temp_folder.h"
+#include "tests/support/test_certificate_pem.h"
 
 namespace aulm::gateway {
 namespace {
-
-// Writes a fresh self-signed certificate for `name` and its key.
-void WriteCertificate(const std::string& name, const TlsFiles& files) {
-  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
-  X509_set_pubkey(certificate.get(), key.get());
-  X509_NAME* const subject = X509_get_subject_name(certificate.get());
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1,
-                             0);
-  X509_set_issuer_name(certificate.get(), subject);
-  ASSERT_GT(X509_sign(certificate.get(), key.get(), EVP_sha256()), 0);
-  FILE* file = std::fopen(files.certificate_file.c_str(), "w");
-  PEM_write_X509(file, certificate.get());
-  std::fclose(file);
-  file = std::fopen(files.key_file.c_str(), "w");
-  PEM_write_PrivateKey(file, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
-  std::fclose(file);
-}
 
 // A TLS connection on top of a RawHttpClient's socket.
 class TlsClient {
@@ -79,20 +54,18 @@ class TlsClient {
   bool shaken_ = false;
 };
 
+TlsPem PemOf(const TestCertificatePem& certificate) { return {certificate.certificate, certificate.key}; }
+
 class HttpTlsTest : public testing::Test {
  protected:
-  HttpTlsTest() : files_{folder_.path() + "/tls.crt", folder_.path() + "/tls.key"} {
-    WriteCertificate("first", files_);
-  }
-
   std::unique_ptr<HttpServer> Start() {
     HttpServerOptions options;
-    options.tls = files_;
+    options.tls = PemOf(first_);
     return StartServer(service_, options);
   }
 
-  TempFolder folder_;
-  TlsFiles files_;
+  const TestCertificatePem first_ = MakeTestCertificate("first");
+  const TestCertificatePem second_ = MakeTestCertificate("second");
   ScriptedHttpService service_;
 };
 
@@ -132,7 +105,7 @@ TEST_F(HttpTlsTest, PlainRequestToTlsIsClosed) {
 
 TEST_F(HttpTlsTest, HandshakeHasTheHeaderTime) {
   HttpServerOptions options;
-  options.tls = files_;
+  options.tls = PemOf(first_);
   options.limits.header_time = absl::Milliseconds(80);
   const auto server = StartServer(service_, options);
   RawHttpClient client(server->address());
@@ -147,32 +120,34 @@ TEST_F(HttpTlsTest, CloseSaysGoodbye) {
   EXPECT_EQ(client.ReadUntil("x"), "");
 }
 
-TEST_F(HttpTlsTest, ReloadedCertificateServesNewConnectionsAndKeepsOldOnes) {
+TEST_F(HttpTlsTest, NewCertificateServesNewConnectionsAndKeepsOldOnes) {
   const auto server = Start();
   TlsClient old(server->address());
   ASSERT_EQ(old.PeerName(), "first");
-  WriteCertificate("second", files_);
-  ASSERT_TRUE(server->ReloadTls().ok());
+  ASSERT_TRUE(server->SetTls(PemOf(second_)).ok());
   EXPECT_EQ(TlsClient(server->address()).PeerName(), "second");
   old.Send(kPost);
   EXPECT_THAT(old.ReadUntil("POST /a hi"), testing::StartsWith("HTTP/1.1 200 OK"));
 }
 
-TEST_F(HttpTlsTest, BrokenNewCertificateKeepsTheOldOne) {
+TEST_F(HttpTlsTest, UnusableNewCertificateKeepsTheOldOne) {
   const auto server = Start();
-  std::fclose(std::fopen(files_.certificate_file.c_str(), "w"));
-  const absl::Status status = server->ReloadTls();
-  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(status.message()), testing::HasSubstr(files_.certificate_file));
-  EXPECT_EQ(TlsClient(server->address()).PeerName(), "first");
+  for (const TlsPem& unusable : {TlsPem{}, TlsPem{first_.certificate, second_.key}, TlsPem{first_.certificate, "key"},
+                                 TlsPem{"certificate", first_.key}}) {
+    EXPECT_EQ(server->SetTls(unusable).code(), absl::StatusCode::kFailedPrecondition);
+    EXPECT_EQ(TlsClient(server->address()).PeerName(), "first");
+  }
+}
+
+TEST_F(HttpTlsTest, PlainListenerTakesNoCertificate) {
+  const auto server = StartServer(service_);
+  EXPECT_EQ(server->SetTls(PemOf(first_)).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(HttpTlsTest, KeyOfAnotherCertificateIsRefused) {
-  const TlsFiles other{folder_.path() + "/other.crt", folder_.path() + "/other.key"};
-  WriteCertificate("other", other);
   HttpServerOptions options;
   options.address = "127.0.0.1:0";
-  options.tls = TlsFiles{files_.certificate_file, other.key_file};
+  options.tls = TlsPem{first_.certificate, second_.key};
   EXPECT_EQ(HttpServer::Start(options, &service_).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 

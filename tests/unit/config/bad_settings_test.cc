@@ -139,6 +139,10 @@ const BadSettings kTable[] = {
      "listeners.webhook.tls.key_file: $D/none: cannot be read (No such file or directory): give the path of a file "
      "that "
      "holds its private key in PEM"},
+    {R"({"listeners": {"admin": {"tls": {"certificate_file": "$D/cert", "key_file": "$D/cert"}}}})",
+     {},
+     "listeners.admin.tls: $D/cert holds no PEM certificate: put the listener's certificate there, and the rest of its "
+     "chain behind it"},
 
     // The store.
     {R"({"store": {"url": "nats://localhost:4222"}})",

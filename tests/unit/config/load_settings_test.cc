@@ -6,6 +6,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "service/config/describe_settings.h"
+#include "tests/support/test_certificate_pem.h"
 #include "tests/unit/config/config_folder.h"
 
 namespace aulm::gateway {
@@ -69,11 +70,13 @@ TEST_F(LoadSettingsTest, AKeyAndASecretInTheEnvironmentAreEnough) {
 }
 
 TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
-  folder_.Write("cert", "pem");
+  const TestCertificatePem pem = MakeTestCertificate("gateway");
+  folder_.Write("cert", pem.certificate);
+  folder_.Write("tls.key", pem.key);
   const Settings settings = Load(R"({
-    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"},
+    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/tls.key"},
                            "callers_optional": true},
-                  "webhook": {"address": "[::]:2", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"}},
+                  "webhook": {"address": "[::]:2", "tls": {"certificate_file": "$D/cert", "key_file": "$D/tls.key"}},
                   "admin": {"address": "localhost:3"}},
     "store": {"url": "sqlite:///var/lib/aulm-gateway", "retention": "3600s", "max_bytes": 16777216,
               "dedupe_retention": "2592001s"},
@@ -90,7 +93,7 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
   EXPECT_TRUE(settings.grpc.callers_optional);
   ASSERT_TRUE(settings.grpc.tls.has_value());
   EXPECT_EQ(settings.grpc.tls->certificate_file, folder_.Path("cert"));
-  EXPECT_EQ(settings.grpc.tls->key_file, folder_.Path("key"));
+  EXPECT_EQ(settings.grpc.tls->key_file, folder_.Path("tls.key"));
   EXPECT_EQ(ToString(settings.webhook.address), "[::]:2");
   EXPECT_TRUE(settings.webhook.tls.has_value());
   EXPECT_EQ(ToString(settings.admin.address), "localhost:3");
@@ -313,9 +316,11 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
 }
 
 TEST_F(LoadSettingsTest, WhatItDescribesOfAFileCanBeLoadedAgain) {
-  folder_.Write("cert", "pem");
+  const TestCertificatePem pem = MakeTestCertificate("gateway");
+  folder_.Write("cert", pem.certificate);
+  folder_.Write("tls.key", pem.key);
   const std::string described = DescribeSettings(Load(R"({
-    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/key"},
+    "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/tls.key"},
                            "callers_optional": true}},
     "store": {"retention": "3600.5s", "max_bytes": 99999999999},
     "accounts": [)" + account_ + R"(], "limits": {"streams": 7},

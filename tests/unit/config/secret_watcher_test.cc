@@ -46,7 +46,7 @@ class SecretWatcherTest : public testing::Test {
         if (changes_.size() >= count) return changes_;
       }
       // The watcher's thread sets its timer again when it has looked at every file.
-      clock_.Advance(SecretWatcher::kInterval);
+      clock_.Advance(FileChecks::kInterval);
       std::this_thread::yield();
     }
   }
@@ -58,7 +58,8 @@ class SecretWatcherTest : public testing::Test {
   prometheus::Registry registry_;
   absl::Mutex mutex_;
   std::vector<std::string> changes_ ABSL_GUARDED_BY(mutex_);
-  SecretWatcher watcher_{clock_, registry_};
+  SecretWatcher watcher_{checks_, registry_};
+  FileChecks checks_{clock_};  // goes first
 };
 
 TEST_F(SecretWatcherTest, GivesTheSecretsOfAllSourcesAtOnce) {
@@ -142,12 +143,12 @@ TEST_F(SecretWatcherTest, SecretsAppearInNoMetric) {
 TEST_F(SecretWatcherTest, WhatItGaveOutOutlivesIt) {
   std::shared_ptr<const WatchedSecrets> watched;
   {
-    SecretWatcher watcher(clock_, registry_);
+    SecretWatcher watcher(checks_, registry_);
     auto result = watcher.Watch(Webhook({File(folder_.Write("one", "a"))}));
     ASSERT_TRUE(result.ok()) << result.status();
     watched = *result;
   }
-  clock_.Advance(SecretWatcher::kInterval);  // its last timer finds nobody
+  clock_.Advance(FileChecks::kInterval);  // its last timer finds nobody
   EXPECT_EQ(Join(watched->Current()), "a");
 }
 
