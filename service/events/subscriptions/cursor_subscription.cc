@@ -1,35 +1,12 @@
 #include "service/events/subscriptions/cursor_subscription.h"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "service/base/status_details.h"
 #include "service/events/event_filter.h"
 
 namespace aulm::gateway {
-
-// The consumer's end of one SubscribeEvents call.
-class CursorSubscription::Stream final : public FrameSource {
- public:
-  Stream(std::shared_ptr<CursorSubscription> subscription, ConsumerSpec spec, std::string id)
-      : subscription_(std::move(subscription)), spec_(std::move(spec)), id_(std::move(id)) {}
-
-  void Start(StartCallback done) override {
-    consumer_ = subscription_->Join(spec_, id_);
-    std::move(done)(absl::OkStatus());
-  }
-  void Next(FrameCallback done) override { subscription_->Next(consumer_, std::move(done)); }
-  void Close() override { subscription_->Leave(consumer_); }
-  const std::string& id() const override { return id_; }
-  Totals totals() const override { return subscription_->TotalsOf(consumer_); }
-
- private:
-  const std::shared_ptr<CursorSubscription> subscription_;
-  const ConsumerSpec spec_;
-  const std::string id_;
-  std::atomic<uint64_t> consumer_ = 0;  // set in Start; a Close that was earlier is repeated after it
-};
 
 CursorSubscription::CursorSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record)
     : DurableSubscription(context, record) {}
@@ -44,9 +21,9 @@ absl::Status CursorSubscription::RestoreFrom(const state::v1::SubscriptionPositi
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<FrameSource>> CursorSubscription::AddConsumer(const ConsumerSpec& spec) {
+absl::Status CursorSubscription::CheckMode(const ConsumerSpec& spec) const {
   if (spec.max_outstanding_events.has_value()) return ModeError("max_outstanding_events is of mode SHARED");
-  return std::make_shared<Stream>(Self(), spec, context_.random.Uuid());
+  return absl::OkStatus();
 }
 
 uint64_t CursorSubscription::Join(const ConsumerSpec& spec, const std::string& stream_id) {

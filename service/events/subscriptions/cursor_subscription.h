@@ -16,13 +16,15 @@ class CursorSubscription final : public DurableSubscription {
  public:
   CursorSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record);
 
-  absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec) override;
+  absl::Status CheckMode(const ConsumerSpec& spec) const override;
+  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Next(uint64_t consumer, FrameSource::FrameCallback done) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave(uint64_t consumer) override ABSL_LOCKS_EXCLUDED(mutex_);
+  FrameSource::Totals TotalsOf(uint64_t consumer) const override ABSL_LOCKS_EXCLUDED(mutex_);
   void Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) override;
   void Drain() override;
 
  private:
-  class Stream;  // a consumer's FrameSource
-
   struct Consumer {
     ConsumerSpec spec;
     std::string stream_id;
@@ -36,11 +38,6 @@ class CursorSubscription final : public DurableSubscription {
     bool log_asked = false;            // its Next is outstanding
     FrameSource::Totals totals;
   };
-
-  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Next(uint64_t consumer, FrameSource::FrameCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Leave(uint64_t consumer) ABSL_LOCKS_EXCLUDED(mutex_);
-  FrameSource::Totals TotalsOf(uint64_t consumer) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) override ABSL_LOCKS_EXCLUDED(mutex_);

@@ -9,6 +9,7 @@
 #include "service/base/log.h"
 #include "service/base/status_details.h"
 #include "service/events/subscriptions/blocking_state.h"
+#include "service/events/subscriptions/consumer_stream.h"
 
 namespace aulm::gateway {
 namespace {
@@ -72,6 +73,11 @@ absl::Status DurableSubscription::Load() {
     position.set_fingerprint(0);
   }
   return RestoreFrom(position);
+}
+
+absl::StatusOr<std::shared_ptr<FrameSource>> DurableSubscription::AddConsumer(const ConsumerSpec& spec) {
+  if (absl::Status status = CheckMode(spec); !status.ok()) return status;
+  return std::make_shared<ConsumerStream>(shared_from_this(), spec, context_.random.Uuid());
 }
 
 absl::Status DurableSubscription::Seek(const Position& position) {

@@ -70,7 +70,13 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
   absl::Status Load();
 
   // A consumer, which waits for its Start. Errors: SUBSCRIPTION_MODE, when the request is for the other mode.
-  virtual absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec) = 0;
+  absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec);
+
+  // A consumer's calls, from its ConsumerStream.
+  virtual uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) = 0;
+  virtual void Next(uint64_t consumer, FrameSource::FrameCallback done) = 0;
+  virtual void Leave(uint64_t consumer) = 0;
+  virtual FrameSource::Totals TotalsOf(uint64_t consumer) const = 0;
 
   // Answers when what it did is durable, on a thread that must not block. Errors: SUBSCRIPTION_MODE, INVALID_FIELD,
   // CURSOR_INVALID, CURSOR_EXPIRED, STORE_UNAVAILABLE.
@@ -113,6 +119,7 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
   void TouchRelaxed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { relaxed_dirty_ = true; }
 
   // What the modes fill in. The lock is held.
+  virtual absl::Status CheckMode(const ConsumerSpec& spec) const = 0;  // not under the lock
   virtual void Collect(Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;
   virtual absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) = 0;  // blocks; not under the lock
   virtual Position Floor() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,57 +9,73 @@
 
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/string_view.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "aulm/gateway/state/v1/subscription_record.pb.h"
+#include "service/events/subscriptions/shared_ledger.h"
 #include "service/storage/state_store.h"
 
 namespace aulm::gateway {
 
-inline constexpr char kParkedEvents[] = "parked_events";
-
-// Under which key of the bucket parked_events an event of a subscription is kept: sorts by the time of parking.
-inline std::string ParkedKey(absl::string_view subscription_id, int64_t parked_ms, uint64_t sequence) {
-  return absl::StrFormat("%s/%020d-%020d", subscription_id, parked_ms, sequence);
-}
-
-// Which events of a subscription are parked, or on their way back, and since when: what is needed to find and to count
-// them, never the events. Not thread-safe.
+// Which events of a subscription are parked, on their way there or on their way back, and what has to be written for
+// that: what is needed to find and to count them, never the events. An event is parked in two steps: its record is made
+// durable (TakeRecords), then the ledger is told. Not thread-safe.
 class ParkedEvents {
  public:
-  struct Replaying {
+  // `retention`: how long a record is kept.
+  ParkedEvents(std::string subscription_id, absl::Duration retention)
+      : id_(std::move(subscription_id)), retention_(retention) {}
+
+  // Takes in what the store has, before anything else.
+  void Restore(const state::v1::ParkedRecord& record);
+
+  // To be parked.
+  void Order(const SharedLedger::ParkOrder& order) { orders_.push_back(order); }
+  // Orders that were not taken yet are dropped: their events are delivered anew.
+  void DropOrders() { orders_.clear(); }
+  bool has_orders() const { return !orders_.empty(); }
+  // The records of what is to be parked, to be made durable.
+  std::vector<StateWrite> TakeRecords(uint64_t generation, absl::Time now);
+  // What became of them. Those that are parked now, for the ledger; after a failure they are taken again.
+  std::vector<SharedLedger::ParkOrder> RecordsWritten(bool ok);
+
+  // Events on their way back, with their conversations.
+  std::vector<FoundEvent> Replaying() const;
+  // Puts a parked event, whose record says so already, on its way back.
+  void Replay(const state::v1::ParkedRecord& record);
+  // A replay is done with, or needs no delivery of its own: its record can go.
+  void Finish(uint64_t sequence);
+  bool ParkedAgain(uint64_t sequence) const { return parked_.contains(sequence); }
+
+  bool has_deletions() const { return !deletions_.empty(); }
+  std::vector<StateWrite> TakeDeletions();
+  // What became of them, at the same index.
+  void DeletionsWritten(absl::Span<const absl::StatusOr<uint64_t>> results);
+
+  // Forgets what the store has let go by now.
+  void Expire(absl::Time now);
+  size_t size() const { return parked_.size(); }
+
+ private:
+  struct Replayed {
     int64_t parked_ms = 0;
     uint64_t conversation = 0;
   };
 
-  void Park(uint64_t sequence, int64_t parked_ms) {
-    parked_[sequence] = parked_ms;
-    by_time_.insert({parked_ms, sequence});
-  }
-  void Unpark(uint64_t sequence) {
-    const auto found = parked_.find(sequence);
-    if (found == parked_.end()) return;
-    by_time_.erase({found->second, sequence});
-    parked_.erase(found);
-  }
-  // Forgets what was parked before `time`: the store does so by itself.
-  void Expire(absl::Time time) {
-    while (!by_time_.empty() && by_time_.begin()->first < absl::ToUnixMillis(time)) Unpark(by_time_.begin()->second);
-  }
-  std::optional<int64_t> ParkedAt(uint64_t sequence) const {
-    const auto found = parked_.find(sequence);
-    if (found == parked_.end()) return std::nullopt;
-    return found->second;
-  }
-  size_t size() const { return parked_.size(); }
+  void Park(uint64_t sequence, int64_t parked_ms);
+  void Unpark(uint64_t sequence);
 
-  absl::flat_hash_map<uint64_t, Replaying>& replaying() { return replaying_; }
-
- private:
-  absl::flat_hash_map<uint64_t, int64_t> parked_;
+  std::string id_;
+  absl::Duration retention_;
+  absl::flat_hash_map<uint64_t, int64_t> parked_;  // since when, in milliseconds
   absl::btree_set<std::pair<int64_t, uint64_t>> by_time_;
-  absl::flat_hash_map<uint64_t, Replaying> replaying_;
+  absl::flat_hash_map<uint64_t, Replayed> replaying_;
+  std::vector<SharedLedger::ParkOrder> orders_;
+  std::vector<SharedLedger::ParkOrder> writing_;  // on their way
+  int64_t writing_ms_ = 0;
+  std::vector<std::string> deletions_;  // keys
+  std::vector<std::string> deleting_;   // on their way
 };
 
 }  // namespace aulm::gateway

@@ -1,5 +1,6 @@
 #include "service/events/subscriptions/shared_batch.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "google/protobuf/io/coded_stream.h"
@@ -9,6 +10,9 @@ namespace aulm::gateway {
 namespace {
 
 using google::protobuf::io::CodedOutputStream;
+
+constexpr size_t kMaxFrameBytes = 1 << 20;
+constexpr size_t kTokenBytes = 80;  // and what stands around it, at most
 
 constexpr uint8_t kBatchTag = v1::SubscribeEventsResponse::kEventBatchFieldNumber << 3 | 2;
 constexpr uint8_t kDeliveryTag = v1::EventBatch::kDeliveriesFieldNumber << 3 | 2;
@@ -28,6 +32,45 @@ uint8_t* WriteVarint(size_t value, uint8_t* out) {
 }
 
 }  // namespace
+
+bool SharedBatch::complete() const {
+  return std::all_of(deliveries.begin(), deliveries.end(),
+                     [](const SharedDelivery& delivery) { return delivery.page != nullptr; });
+}
+
+size_t SharedBatch::FitFrame() const {
+  size_t bytes = 0, kept = 0;
+  for (; kept < deliveries.size(); ++kept) {
+    bytes += EventBytes(*deliveries[kept].page, deliveries[kept].index) + kTokenBytes;
+    if (kept > 0 && bytes > kMaxFrameBytes) break;
+  }
+  return kept;
+}
+
+absl::Status FetchBatch(EventLog& log, SharedBatch& batch) {
+  const uint64_t log_epoch = log.Info().epoch;
+  ReadLimits one;
+  one.max_events = 1;
+  one.raw_body = batch.raw_body;
+  for (size_t i = 0; i < batch.handouts.size(); ++i) {
+    if (batch.deliveries[i].page != nullptr) continue;
+    const uint64_t sequence = batch.handouts[i].sequence;
+    const absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
+    if (!page.ok()) return page.status();
+    if (page->events.empty() || page->events.front().sequence != sequence) continue;
+    batch.deliveries[i].page = EncodedPage::EncodeSelected(log_epoch, sequence - 1, *page, EventSelection{});
+  }
+  return absl::OkStatus();
+}
+
+Frame EncodeWithTokens(SharedBatch& batch, const AckTokens& tokens, absl::string_view subscription_id) {
+  for (size_t i = 0; i < batch.handouts.size(); ++i) {
+    const Handout& handout = batch.handouts[i];
+    batch.deliveries[i].ack_token =
+        tokens.Encode(subscription_id, {batch.epoch, handout.delivery, handout.sequence, handout.attempt});
+  }
+  return EncodeSharedBatch(batch.deliveries);
+}
 
 size_t EventBytes(const EncodedPage& page, size_t index) {
   return page.events()[index].end - page.events()[index].event_begin;

@@ -1,17 +1,17 @@
 #include "service/events/subscriptions/shared_subscription.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "google/protobuf/util/time_util.h"
 #include "service/base/log.h"
 #include "service/base/status_details.h"
-#include "service/events/event_reader.h"
 #include "service/events/subscriptions/blocking_state.h"
-#include "xxhash.h"
+#include "service/events/subscriptions/parked_records.h"
+#include "service/events/subscriptions/selected_events.h"
 
 namespace aulm::gateway {
 namespace {
@@ -19,28 +19,15 @@ namespace {
 using google::protobuf::util::TimeUtil;
 
 constexpr char kAcks[] = "subscription_acks";
-constexpr size_t kMaxFrameBytes = 1 << 20;
-// What is kept of pages that were read, so that handing out seldom reads again.
-constexpr size_t kKeptBytes = 4 << 20;
-constexpr size_t kKeptPages = 256;
 // Pages taken from the ring under the lock before others get their turn.
 constexpr int kPagesATurn = 8;
 // Raw bodies are up to 1 MiB each.
 constexpr size_t kRawBatchEvents = 16;
 constexpr size_t kDefaultOutstanding = 100;
 constexpr absl::Duration kShortestTimer = absl::Milliseconds(1);
-constexpr size_t kMaxParkedPageBytes = 3 << 20;
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
-// A conversation is (account, session, peer); without a peer, the session.
-uint64_t ConversationOf(const EventAttributes& event) {
-  uint64_t hash = XXH3_64bits(event.account.data(), event.account.size());
-  hash = XXH3_64bits_withSeed(event.session_id.data(), event.session_id.size(), hash);
-  hash = XXH3_64bits_withSeed(event.peer.data(), event.peer.size(), hash);
-  return hash == 0 ? 1 : hash;
 }
 
 std::string AckPrefix(const std::string& id, uint64_t generation) { return absl::StrCat(id, "/", generation, "/"); }
@@ -66,28 +53,6 @@ SharedLedger::Action ToAction(v1::SettlementAction action) {
 
 }  // namespace
 
-// The consumer's end of one SubscribeEvents call.
-class SharedSubscription::Stream final : public FrameSource {
- public:
-  Stream(std::shared_ptr<SharedSubscription> subscription, ConsumerSpec spec, std::string id)
-      : subscription_(std::move(subscription)), spec_(std::move(spec)), id_(std::move(id)) {}
-
-  void Start(StartCallback done) override {
-    consumer_ = subscription_->Join(spec_, id_);
-    std::move(done)(absl::OkStatus());
-  }
-  void Next(FrameCallback done) override { subscription_->Next(consumer_, std::move(done)); }
-  void Close() override { subscription_->Leave(consumer_); }
-  const std::string& id() const override { return id_; }
-  Totals totals() const override { return subscription_->TotalsOf(consumer_); }
-
- private:
-  const std::shared_ptr<SharedSubscription> subscription_;
-  const ConsumerSpec spec_;
-  const std::string id_;
-  std::atomic<uint64_t> consumer_ = 0;  // set in Start; a Close that was earlier is repeated after it
-};
-
 SharedSubscription::SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
                                        const SharedLedger::Limits& limits)
     : DurableSubscription(context, record),
@@ -96,7 +61,8 @@ SharedSubscription::SharedSubscription(const SubscriptionContext& context, const
       limits_(limits),
       filter_(record.specification().filter()),
       parked_retention_(FromProto(record.specification().parked_retention())),
-      ledger_(std::make_unique<SharedLedger>(rules_, limits_, 0)) {}
+      ledger_(std::make_unique<SharedLedger>(rules_, limits_, 0)),
+      parked_(id(), parked_retention_) {}
 
 std::shared_ptr<SharedSubscription> SharedSubscription::Self() {
   return std::static_pointer_cast<SharedSubscription>(shared_from_this());
@@ -113,24 +79,12 @@ absl::Status SharedSubscription::RestoreFrom(const state::v1::SubscriptionPositi
         if (absl::Status bad = ledger->blocks().Restore(number, entry.value, entry.revision); !bad.ok()) damaged = bad;
       });
   if (status.ok()) status = damaged;
-  ParkedEvents parked;
-  std::vector<std::string> superseded;
+  ParkedEvents parked(id(), parked_retention_);
   if (status.ok()) {
-    status = ForEachNow(context_.state, kParkedEvents, absl::StrCat(id(), "/"), [&](const StateEntry& entry) {
-      state::v1::ParkedRecord record;
-      if (!record.ParseFromString(entry.value)) return;
-      const bool of_this_generation = record.generation() == position.generation();
-      if (record.replaying()) {
-        parked.replaying()[record.sequence()] = {record.parked_ms(), record.conversation()};
-      } else {
-        if (const auto before = parked.ParkedAt(record.sequence()); before.has_value()) {
-          superseded.push_back(ParkedKey(id(), *before, record.sequence()));
-          parked.Unpark(record.sequence());
-        }
-        parked.Park(record.sequence(), record.parked_ms());
-      }
+    status = ForEachParked(context_.state, id(), [&](const state::v1::ParkedRecord& parked_record) {
+      parked.Restore(parked_record);
       // The record was durable before the bit was to be written.
-      if (of_this_generation) ledger->blocks().Settle(record.sequence());
+      if (parked_record.generation() == position.generation()) ledger->blocks().Settle(parked_record.sequence());
     });
   }
   if (!status.ok()) {
@@ -140,23 +94,19 @@ absl::Status SharedSubscription::RestoreFrom(const state::v1::SubscriptionPositi
   absl::MutexLock lock(&mutex_);
   ledger_ = std::move(ledger);
   parked_ = std::move(parked);
-  parked_to_delete_ = std::move(superseded);
-  std::vector<uint64_t> settled;
-  for (const auto& [sequence, replaying] : parked_.replaying()) {
-    // Parked again before it was settled: that record stands.
-    const bool parked_again = parked_.ParkedAt(sequence).has_value();
-    if (parked_again || !ledger_->Replay({sequence, replaying.conversation})) settled.push_back(sequence);
-  }
-  for (const uint64_t sequence : settled) {
-    parked_to_delete_.push_back(ParkedKey(id(), parked_.replaying()[sequence].parked_ms, sequence));
-    parked_.replaying().erase(sequence);
-  }
+  ReplayAll();
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<FrameSource>> SharedSubscription::AddConsumer(const ConsumerSpec& spec) {
-  if (spec.take_over) return ModeError("take_over is of mode CURSOR");
-  return std::make_shared<Stream>(Self(), spec, context_.random.Uuid());
+void SharedSubscription::ReplayAll() {
+  for (const FoundEvent& event : parked_.Replaying()) {
+    // Parked again before it was settled: that record stands. What the log will give anyway needs no replay.
+    if (parked_.ParkedAgain(event.sequence) || !ledger_->Replay(event)) parked_.Finish(event.sequence);
+  }
+}
+
+absl::Status SharedSubscription::CheckMode(const ConsumerSpec& spec) const {
+  return spec.take_over ? ModeError("take_over is of mode CURSOR") : absl::OkStatus();
 }
 
 uint64_t SharedSubscription::Join(const ConsumerSpec& spec, const std::string& stream_id) {
@@ -246,13 +196,8 @@ void SharedSubscription::Collect(Actions& actions) {
     Scan(now, actions);
     HandOut(now, actions);
     TakeHeartbeats(now, actions);
-    for (SharedLedger::ParkOrder& order : ledger_->TakeParks()) parking_.push_back(order);
-    for (const uint64_t sequence : ledger_->TakeFinishedReplays()) {
-      const auto found = parked_.replaying().find(sequence);
-      if (found == parked_.replaying().end()) continue;
-      parked_to_delete_.push_back(ParkedKey(id(), found->second.parked_ms, sequence));
-      parked_.replaying().erase(found);
-    }
+    for (const SharedLedger::ParkOrder& order : ledger_->TakeParks()) parked_.Order(order);
+    for (const uint64_t sequence : ledger_->TakeFinishedReplays()) parked_.Finish(sequence);
   }
   const SharedLedger::Counts& counts = ledger_->counts();
   series_->redeliveries->Increment(static_cast<double>(counts.redeliveries - counted_.redeliveries));
@@ -342,13 +287,8 @@ void SharedSubscription::Scan(absl::Time now, Actions& actions) {
     } else if (view.page == nullptr) {
       ledger_->TakeIn({}, view.head.sequence, now);
     } else {
-      std::vector<FoundEvent> found;
-      const std::vector<EncodedEvent>& events = view.page->events();
-      for (size_t i = view.page->FirstAfter(ledger_->scanned()); i < events.size(); ++i) {
-        const EventAttributes& attributes = view.page->attributes(i);
-        if (filter_.Matches(attributes)) found.push_back({events[i].sequence, ConversationOf(attributes)});
-      }
-      if (!found.empty()) Keep(view.page);
+      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_->scanned(), filter_);
+      if (!found.empty()) pages_.Keep(view.page);
       ledger_->TakeIn(found, view.page->through().sequence, now);
     }
   }
@@ -362,26 +302,11 @@ void SharedSubscription::BeginRead(uint64_t after, bool refill, Actions& actions
 }
 
 void SharedSubscription::ReadOn(uint64_t after, bool refill, uint64_t generation) {
-  EventLog& log = context_.hub.log();
   ReadLimits limits;
   limits.max_events = context_.hub.options().page_events;
   limits.max_bytes = context_.hub.options().page_bytes;
-  // What is stored before the read begins, the read sees.
-  const uint64_t head = log.Info().head;
-  const absl::StatusOr<EventPage> page = ReadOnward(log, after, limits);
-  std::vector<FoundEvent> found;
-  std::shared_ptr<const EncodedPage> encoded;
-  uint64_t through = std::max(after, head);
-  if (page.ok() && !page->events.empty()) {
-    through = page->events.back().sequence;
-    for (const LoggedEvent& event : page->events) {
-      if (filter_.Matches(event.attributes)) found.push_back({event.sequence, ConversationOf(event.attributes)});
-    }
-    EventSelection selection;
-    selection.filter = filter_;
-    if (!found.empty()) encoded = EncodedPage::EncodeSelected(log_epoch_, after, *page, selection);
-  }
-  if (!page.ok() && !HasReason(page.status(), GatewayReason::kCursorExpired)) {
+  absl::StatusOr<SelectedRead> read = ReadSelected(context_.hub.log(), after, limits, filter_);
+  if (!read.ok() && !HasReason(read.status(), GatewayReason::kCursorExpired)) {
     context_.clock.CallAfter(context_.hub.options().retry_delay, [weak = weak_from_this()] {
       const auto self = std::static_pointer_cast<SharedSubscription>(weak.lock());
       if (self == nullptr) return;
@@ -398,14 +323,14 @@ void SharedSubscription::ReadOn(uint64_t after, bool refill, uint64_t generation
     absl::MutexLock lock(&mutex_);
     reading_ = false;
     if (generation == generation_) {
-      if (!page.ok()) {
+      if (!read.ok()) {
         FallBehind(after);
       } else if (refill) {
-        ledger_->Refill(found, after, through);
+        ledger_->Refill(read->found, after, read->through);
       } else {
-        ledger_->TakeIn(found, through, context_.clock.Now());
+        ledger_->TakeIn(read->found, read->through, context_.clock.Now());
       }
-      if (encoded != nullptr) Keep(std::move(encoded));
+      if (read.ok() && read->page != nullptr) pages_.Keep(std::move(read->page));
     }
     Collect(actions);
   }
@@ -428,30 +353,6 @@ void SharedSubscription::FallBehind(uint64_t after) {
   TouchRelaxed();
 }
 
-void SharedSubscription::Keep(std::shared_ptr<const EncodedPage> page) {
-  const uint64_t key = page->through().sequence;
-  std::shared_ptr<const EncodedPage>& kept = pages_[key];
-  if (kept != nullptr) page_bytes_ -= kept->bytes().size();
-  if (kept == nullptr) page_order_.push_back(key);
-  page_bytes_ += page->bytes().size();
-  kept = std::move(page);
-  while (page_order_.size() > 1 && (page_bytes_ > kKeptBytes || page_order_.size() > kKeptPages)) {
-    const auto oldest = pages_.find(page_order_.front());
-    page_order_.pop_front();
-    page_bytes_ -= oldest->second->bytes().size();
-    pages_.erase(oldest);
-  }
-}
-
-std::pair<std::shared_ptr<const EncodedPage>, size_t> SharedSubscription::Find(uint64_t sequence) const {
-  const auto covering = pages_.lower_bound(sequence);
-  if (covering == pages_.end()) return {nullptr, 0};
-  const std::shared_ptr<const EncodedPage>& page = covering->second;
-  const size_t index = page->FirstAfter(sequence - 1);
-  if (index >= page->events().size() || page->events()[index].sequence != sequence) return {nullptr, 0};
-  return {page, index};
-}
-
 void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
   if (!ledger_->has_ready()) return;
   std::vector<SharedLedger::Room> rooms;
@@ -461,97 +362,68 @@ void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
     rooms.push_back({id, std::min(most, consumer.spec.max_batch_events)});
   }
   if (rooms.empty()) return;
-  absl::flat_hash_map<uint64_t, Batch> batches;
+  absl::flat_hash_map<uint64_t, SharedBatch> batches;
   for (const Handout& handout : ledger_->Spread(rooms, now)) {
-    Batch& batch = batches[handout.consumer];
+    SharedBatch& batch = batches[handout.consumer];
     batch.handouts.push_back(handout);
     SharedDelivery& delivery = batch.deliveries.emplace_back();
     delivery.attempt = handout.attempt;
     if (consumers_.at(handout.consumer).spec.include_raw_body) continue;
-    std::tie(delivery.page, delivery.index) = Find(handout.sequence);
+    std::tie(delivery.page, delivery.index) = pages_.Find(handout.sequence);
   }
   for (auto& [taker, filled] : batches) {
-    Batch batch = std::move(filled);
+    SharedBatch batch = std::move(filled);
     Consumer& consumer = consumers_.at(taker);
     batch.consumer = taker;
     batch.epoch = epoch_;
     batch.raw_body = consumer.spec.include_raw_body;
-    const bool complete = std::all_of(batch.deliveries.begin(), batch.deliveries.end(),
-                                      [](const SharedDelivery& delivery) { return delivery.page != nullptr; });
-    if (!complete) {
+    if (!batch.complete()) {
       consumer.fetching = true;
       actions.push_back([self = Self(), batch = std::move(batch)]() mutable {
         self->context_.hub.Post([self, batch = std::move(batch)]() mutable { self->Fetch(std::move(batch)); });
       });
       continue;
     }
-    CutToFrame(batch, now);
-    series_->deliveries->Increment(static_cast<double>(batch.handouts.size()));
-    consumer.last_frame = now;
-    ++consumer.totals.frames;
-    consumer.totals.events += batch.handouts.size();
-    // The tokens and the frame are made outside the lock.
-    actions.push_back([self = Self(), next = std::exchange(consumer.next, nullptr),
-                       batch = std::move(batch)]() mutable { std::move(next)(self->MakeFrame(batch)); });
+    Deliver(consumer, std::move(batch), now, actions);
   }
 }
 
-void SharedSubscription::CutToFrame(Batch& batch, absl::Time now) {
-  size_t bytes = 0, kept = 0;
-  for (; kept < batch.deliveries.size(); ++kept) {
-    bytes += EventBytes(*batch.deliveries[kept].page, batch.deliveries[kept].index) + 80;
-    if (kept > 0 && bytes > kMaxFrameBytes) break;
-  }
+void SharedSubscription::Deliver(Consumer& consumer, SharedBatch batch, absl::Time now, Actions& actions) {
+  // What goes beyond a frame goes back.
+  const size_t kept = batch.FitFrame();
   for (size_t i = kept; i < batch.handouts.size(); ++i) {
     ledger_->Return(batch.handouts[i].sequence, batch.handouts[i].delivery, absl::InfinitePast(), now);
   }
   batch.handouts.resize(kept);
   batch.deliveries.resize(kept);
+  series_->deliveries->Increment(static_cast<double>(kept));
+  consumer.last_frame = now;
+  ++consumer.totals.frames;
+  consumer.totals.events += kept;
+  // The tokens and the frame are made outside the lock.
+  actions.push_back([self = Self(), next = std::exchange(consumer.next, nullptr), batch = std::move(batch)]() mutable {
+    std::move(next)(EncodeWithTokens(batch, self->context_.tokens, self->id()));
+  });
 }
 
-Frame SharedSubscription::MakeFrame(Batch& batch) const {
-  for (size_t i = 0; i < batch.handouts.size(); ++i) {
-    const Handout& handout = batch.handouts[i];
-    batch.deliveries[i].ack_token =
-        context_.tokens.Encode(id(), {batch.epoch, handout.delivery, handout.sequence, handout.attempt});
-  }
-  return EncodeSharedBatch(batch.deliveries);
+void SharedSubscription::Fetch(SharedBatch batch) {
+  const absl::Status fetched = FetchBatch(context_.hub.log(), batch);
+  Complete(std::move(batch), fetched.ok());
 }
 
-void SharedSubscription::Fetch(Batch batch) {
-  std::vector<bool> lost(batch.handouts.size());
-  bool failed = false;
-  ReadLimits one;
-  one.max_events = 1;
-  one.raw_body = batch.raw_body;
-  for (size_t i = 0; i < batch.handouts.size() && !failed; ++i) {
-    if (batch.deliveries[i].page != nullptr) continue;
-    const uint64_t sequence = batch.handouts[i].sequence;
-    const absl::StatusOr<EventPage> page = context_.hub.log().Read(sequence - 1, one);
-    failed = !page.ok();
-    if (failed) break;
-    lost[i] = page->events.empty() || page->events.front().sequence != sequence;
-    if (!lost[i]) {
-      batch.deliveries[i].page = EncodedPage::EncodeSelected(log_epoch_, sequence - 1, *page, EventSelection{});
-    }
-  }
-  Complete(std::move(batch), lost, failed);
-}
-
-void SharedSubscription::Complete(Batch batch, const std::vector<bool>& lost, bool failed) {
-  FrameSource::FrameCallback next;
+void SharedSubscription::Complete(SharedBatch batch, bool fetched) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
     const absl::Time now = context_.clock.Now();
-    Batch kept;
+    SharedBatch kept;
     std::optional<uint64_t> first_lost;
     if (batch.epoch != epoch_) batch.handouts.clear();  // a seek came between
     for (size_t i = 0; i < batch.handouts.size(); ++i) {
       const Handout& handout = batch.handouts[i];
-      if (failed) {
+      if (!fetched) {
         ledger_->Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
-      } else if (lost[i]) {
+      } else if (batch.deliveries[i].page == nullptr) {
         ledger_->Lose(handout.sequence, handout.delivery);
         first_lost = std::min(first_lost.value_or(handout.sequence), handout.sequence);
       } else {
@@ -568,17 +440,11 @@ void SharedSubscription::Complete(Batch batch, const std::vector<bool>& lost, bo
       consumer.fetching = false;
       // A consumer that is being drained has handed all of it back.
       if (!batch.handouts.empty() && consumer.drain.empty() && consumer.end.ok()) {
-        CutToFrame(batch, now);
-        series_->deliveries->Increment(static_cast<double>(batch.handouts.size()));
-        consumer.last_frame = now;
-        ++consumer.totals.frames;
-        consumer.totals.events += batch.handouts.size();
-        next = std::exchange(consumer.next, nullptr);
+        Deliver(consumer, std::move(batch), now, actions);
       }
     }
     Collect(actions);
   }
-  if (next) std::move(next)(MakeFrame(batch));
   Perform(std::move(actions));
 }
 
@@ -642,35 +508,15 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
 Position SharedSubscription::Floor() const { return {ledger_->blocks().floor(), 0}; }
 
 bool SharedSubscription::HasWrites() const {
-  return ledger_->blocks().dirty() || !parking_.empty() || !parked_to_delete_.empty();
+  return ledger_->blocks().dirty() || parked_.has_orders() || parked_.has_deletions();
 }
 
 std::vector<StateWrite> SharedSubscription::TakeFirstWrites() {
-  std::vector<StateWrite> writes;
-  if (parking_.empty()) return writes;
-  const absl::Time now = context_.clock.Now();
-  parking_now_ = std::exchange(parking_, {});
-  parking_ms_ = absl::ToUnixMillis(now);
-  for (const SharedLedger::ParkOrder& order : parking_now_) {
-    state::v1::ParkedRecord record;
-    record.set_sequence(order.sequence);
-    record.set_conversation(order.conversation);
-    record.set_reason(order.reason);
-    record.set_attempts(order.attempts);
-    record.set_parked_ms(parking_ms_);
-    record.set_generation(generation_);
-    writes.push_back({kParkedEvents, ParkedKey(id(), parking_ms_, order.sequence), record.SerializeAsString(),
-                      std::nullopt, now + parked_retention_});
-  }
-  return writes;
+  return parked_.TakeRecords(generation_, context_.clock.Now());
 }
 
 void SharedSubscription::FirstWritten(bool ok) {
-  for (const SharedLedger::ParkOrder& order : std::exchange(parking_now_, {})) {
-    if (!ok) {
-      parking_.push_back(order);
-      continue;
-    }
+  for (const SharedLedger::ParkOrder& order : parked_.RecordsWritten(ok)) {
     series_->parked->Increment();
     LogLine(LogLevel::kWarn, "event_parked")
         .Field("subscription", name())
@@ -678,14 +524,6 @@ void SharedSubscription::FirstWritten(bool ok) {
         .Field("reason", order.reason == v1::PARK_REASON_ATTEMPTS ? "attempts" : "consumer")
         .Field("attempts", order.attempts);
     ledger_->Parked(order.sequence);
-    parked_.Park(order.sequence, parking_ms_);
-    // It may have been a replay: then its earlier record has done its work.
-    if (const auto found = parked_.replaying().find(order.sequence); found != parked_.replaying().end()) {
-      if (found->second.parked_ms != parking_ms_) {
-        parked_to_delete_.push_back(ParkedKey(id(), found->second.parked_ms, order.sequence));
-      }
-      parked_.replaying().erase(found);
-    }
   }
 }
 
@@ -695,8 +533,7 @@ std::vector<StateWrite> SharedSubscription::TakeWrites() {
   for (const AckBlocks::Row& row : rows_) {
     writes.push_back({kAcks, AckKey(id(), generation_, row.number), row.value, row.expected_revision});
   }
-  deleting_ = std::exchange(parked_to_delete_, {});
-  for (const std::string& key : deleting_) writes.push_back({kParkedEvents, key, std::nullopt, std::nullopt});
+  for (StateWrite& deletion : parked_.TakeDeletions()) writes.push_back(std::move(deletion));
   return writes;
 }
 
@@ -704,11 +541,8 @@ void SharedSubscription::Written(const std::vector<absl::StatusOr<uint64_t>>& re
   for (size_t i = 0; i < rows_.size(); ++i) {
     ledger_->blocks().Written(rows_[i], results[i].ok() ? std::optional<uint64_t>(*results[i]) : std::nullopt);
   }
-  for (size_t i = 0; i < deleting_.size(); ++i) {
-    if (!results[rows_.size() + i].ok()) parked_to_delete_.push_back(deleting_[i]);
-  }
+  parked_.DeletionsWritten(absl::MakeSpan(results).subspan(rows_.size()));
   rows_.clear();
-  deleting_.clear();
 }
 
 void SharedSubscription::MoveTo(const Position& position) {
@@ -716,18 +550,10 @@ void SharedSubscription::MoveTo(const Position& position) {
   for (auto& [id, consumer] : consumers_) consumer.drain = "seek";
   ledger_ = std::make_unique<SharedLedger>(rules_, limits_, position.sequence);
   counted_ = {};
-  parking_.clear();
+  parked_.DropOrders();
   if (waiting_at_head_) context_.hub.StopWaiting(Self());
   waiting_at_head_ = false;
-  // Events on their way back from being parked: what the log will give anyway needs no replay.
-  std::vector<uint64_t> settled;
-  for (const auto& [sequence, replaying] : parked_.replaying()) {
-    if (!ledger_->Replay({sequence, replaying.conversation})) settled.push_back(sequence);
-  }
-  for (const uint64_t sequence : settled) {
-    parked_to_delete_.push_back(ParkedKey(id(), parked_.replaying()[sequence].parked_ms, sequence));
-    parked_.replaying().erase(sequence);
-  }
+  ReplayAll();
 }
 
 void SharedSubscription::AfterSeek(uint64_t generation) {
@@ -742,7 +568,7 @@ void SharedSubscription::AfterSeek(uint64_t generation) {
 
 void SharedSubscription::FillStats(v1::SubscriptionStats& stats) {
   const absl::Time now = context_.clock.Now();
-  parked_.Expire(now - parked_retention_);
+  parked_.Expire(now);
   const uint64_t head = context_.hub.log().Info().head;
   const uint64_t floor = ledger_->blocks().floor();
   const uint64_t settled = ledger_->blocks().settled_above();
@@ -786,102 +612,25 @@ void SharedSubscription::Wake(absl::Duration delay, Actions& actions) {
 
 absl::StatusOr<v1::ListParkedEventsResponse> SharedSubscription::ListParked(
     const v1::ListParkedEventsRequest& request) {
-  const std::string prefix = absl::StrCat(id(), "/");
-  const size_t most = request.page_size() == 0 ? 100 : request.page_size();
-  std::string after = request.page_token().empty() ? "" : absl::StrCat(prefix, request.page_token());
-  v1::ListParkedEventsResponse response;
-  size_t bytes = 0;
-  ReadLimits one;
-  one.max_events = 1;
-  one.raw_body = request.include_raw_body();
-  while (true) {
-    const absl::StatusOr<std::vector<StateEntry>> entries = ListNow(context_.state, kParkedEvents, prefix, after, most);
-    if (!entries.ok()) {
-      return GatewayError(GatewayReason::kStoreUnavailable,
-                          absl::StrCat("parked events cannot be read: ", entries.status().message()));
-    }
-    for (const StateEntry& entry : *entries) {
-      state::v1::ParkedRecord record;
-      if (!record.ParseFromString(entry.value) || record.replaying()) {
-        after = entry.key;
-        continue;
-      }
-      if (static_cast<size_t>(response.parked_events_size()) >= most || bytes > kMaxParkedPageBytes) {
-        response.set_next_page_token(after.substr(prefix.size()));
-        return response;
-      }
-      v1::ParkedEvent& parked = *response.add_parked_events();
-      const absl::StatusOr<EventPage> page = context_.hub.log().Read(record.sequence() - 1, one);
-      if (!page.ok()) {
-        return GatewayError(GatewayReason::kStoreUnavailable,
-                            absl::StrCat("the event log cannot be read: ", page.status().message()));
-      }
-      if (!page->events.empty() && page->events.front().sequence == record.sequence()) {
-        DecodeEvent(page->events.front(), log_epoch_, *parked.mutable_event());
-      } else {
-        parked.mutable_event()->set_cursor(CursorAt({record.sequence(), 0}));
-      }
-      parked.set_reason(record.reason());
-      parked.set_attempts(record.attempts());
-      *parked.mutable_parked_time() = TimeUtil::MillisecondsToTimestamp(record.parked_ms());
-      bytes += parked.ByteSizeLong();
-      after = entry.key;
-    }
-    if (entries->size() < most) return response;
-  }
+  return ReadParkedPage(context_.state, context_.hub.log(), id(), request);
 }
 
 absl::StatusOr<uint64_t> SharedSubscription::ReplayParked(const v1::ReplayParkedEventsRequest& request) {
-  absl::flat_hash_map<uint64_t, bool> wanted;
-  for (const std::string& bytes : request.cursors()) {
-    const absl::StatusOr<Cursor> cursor = DecodeCursor(bytes);
-    if (!cursor.ok()) return cursor.status();
-    if (cursor->epoch == log_epoch_) wanted[cursor->sequence] = true;
-  }
-  const auto failed = [](const absl::Status& status) {
-    return GatewayError(GatewayReason::kStoreUnavailable,
-                        absl::StrCat("parked events cannot be put back: ", status.message()));
-  };
-  const uint64_t earliest = context_.hub.log().Info().earliest;
-  std::vector<std::pair<state::v1::ParkedRecord, StateEntry>> chosen;
-  const absl::Status listed =
-      ForEachNow(context_.state, kParkedEvents, absl::StrCat(id(), "/"), [&](const StateEntry& entry) {
-        state::v1::ParkedRecord record;
-        if (!record.ParseFromString(entry.value) || record.replaying() || record.sequence() < earliest) return;
-        if (request.all() || wanted.contains(record.sequence())) chosen.emplace_back(std::move(record), entry);
-      });
-  if (!listed.ok()) return failed(listed);
-  std::vector<StateWrite> writes;
-  for (auto& [record, entry] : chosen) {
-    record.set_replaying(true);
-    writes.push_back({kParkedEvents, entry.key, record.SerializeAsString(), entry.revision});
-  }
-  const std::vector<absl::StatusOr<uint64_t>> results = WriteNow(context_.state, std::move(writes));
-  uint64_t replayed = 0;
-  absl::Status failure;
+  const absl::StatusOr<MarkedReplays> marked = MarkReplays(context_.state, context_.hub.log(), id(), request);
+  if (!marked.ok()) return marked.status();
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    for (size_t i = 0; i < chosen.size(); ++i) {
-      if (!results[i].ok()) {
-        if (!absl::IsAborted(results[i].status())) failure = results[i].status();
-        continue;
-      }
-      const state::v1::ParkedRecord& record = chosen[i].first;
-      parked_.Unpark(record.sequence());
-      if (ledger_->Replay({record.sequence(), record.conversation()})) {
-        parked_.replaying()[record.sequence()] = {record.parked_ms(), record.conversation()};
-      } else {
-        // Still to be delivered after a seek: that is what was asked for.
-        parked_to_delete_.push_back(chosen[i].second.key);
-      }
-      ++replayed;
+    for (const state::v1::ParkedRecord& record : marked->records) {
+      parked_.Replay(record);
+      // Still to be delivered after a seek: that is what was asked for.
+      if (!ledger_->Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
     }
     Collect(actions);
   }
   Perform(std::move(actions));
-  if (!failure.ok()) return failed(failure);
-  return replayed;
+  if (!marked->failure.ok()) return marked->failure;
+  return marked->records.size();
 }
 
 }  // namespace aulm::gateway

@@ -1,17 +1,15 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "service/events/event_filter.h"
 #include "service/events/subscriptions/durable_subscription.h"
+#include "service/events/subscriptions/kept_pages.h"
 #include "service/events/subscriptions/parked_events.h"
 #include "service/events/subscriptions/shared_batch.h"
 #include "service/events/subscriptions/shared_ledger.h"
@@ -26,7 +24,11 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
                      const SharedLedger::Limits& limits);
 
-  absl::StatusOr<std::shared_ptr<FrameSource>> AddConsumer(const ConsumerSpec& spec) override;
+  absl::Status CheckMode(const ConsumerSpec& spec) const override;
+  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Next(uint64_t consumer, FrameSource::FrameCallback done) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Leave(uint64_t consumer) override ABSL_LOCKS_EXCLUDED(mutex_);
+  FrameSource::Totals TotalsOf(uint64_t consumer) const override ABSL_LOCKS_EXCLUDED(mutex_);
   void Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) override;
   absl::StatusOr<v1::ListParkedEventsResponse> ListParked(const v1::ListParkedEventsRequest& request) override;
   absl::StatusOr<uint64_t> ReplayParked(const v1::ReplayParkedEventsRequest& request) override;
@@ -35,8 +37,6 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   void OnHead() override;
 
  private:
-  class Stream;  // a consumer's FrameSource
-
   struct Consumer {
     ConsumerSpec spec;
     std::string stream_id;
@@ -50,21 +50,6 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
     absl::Time drain_at;
     FrameSource::Totals totals;
   };
-
-  // What was handed to one consumer, with the bytes as far as they are known.
-  struct Batch {
-    uint64_t consumer = 0;
-    uint64_t epoch = 0;
-    bool raw_body = false;
-    std::vector<Handout> handouts;
-    std::vector<SharedDelivery> deliveries;  // at the same index; page is null where the bytes are to be read
-  };
-
-  // A consumer's calls, from its Stream.
-  uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Next(uint64_t consumer, FrameSource::FrameCallback done) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Leave(uint64_t consumer) ABSL_LOCKS_EXCLUDED(mutex_);
-  FrameSource::Totals TotalsOf(uint64_t consumer) const ABSL_LOCKS_EXCLUDED(mutex_);
 
   void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) override ABSL_LOCKS_EXCLUDED(mutex_);
@@ -94,16 +79,15 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   void BeginRead(uint64_t after, bool refill, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadOn(uint64_t after, bool refill, uint64_t generation) ABSL_LOCKS_EXCLUDED(mutex_);
   void FallBehind(uint64_t after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Keep(std::shared_ptr<const EncodedPage> page) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::pair<std::shared_ptr<const EncodedPage>, size_t> Find(uint64_t sequence) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  // Completing a batch: reads what is missing, then hands the frame over.
-  void Fetch(Batch batch) ABSL_LOCKS_EXCLUDED(mutex_);
-  void Complete(Batch batch, const std::vector<bool>& lost, bool failed) ABSL_LOCKS_EXCLUDED(mutex_);
-  // Gives back what goes beyond a frame's bytes.
-  void CutToFrame(Batch& batch, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Frame MakeFrame(Batch& batch) const;
+  // A batch whose bytes are there goes out; else they are read first.
+  void Deliver(Consumer& consumer, SharedBatch batch, absl::Time now, Actions& actions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Fetch(SharedBatch batch) ABSL_LOCKS_EXCLUDED(mutex_);
+  void Complete(SharedBatch batch, bool fetched) ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // What is on its way back from being parked.
+  void ReplayAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Wake(absl::Duration delay, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<SharedSubscription> Self();
@@ -120,19 +104,10 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
 
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_at_head_ ABSL_GUARDED_BY(mutex_) = false;
-  // Pages that were read lately, by the last sequence that they cover; and the order in which they came.
-  absl::btree_map<uint64_t, std::shared_ptr<const EncodedPage>> pages_ ABSL_GUARDED_BY(mutex_);
-  std::deque<uint64_t> page_order_ ABSL_GUARDED_BY(mutex_);
-  size_t page_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-
+  KeptPages pages_ ABSL_GUARDED_BY(mutex_);
   ParkedEvents parked_ ABSL_GUARDED_BY(mutex_);
-  std::vector<SharedLedger::ParkOrder> parking_ ABSL_GUARDED_BY(mutex_);      // to be written first
-  std::vector<SharedLedger::ParkOrder> parking_now_ ABSL_GUARDED_BY(mutex_);  // on their way
-  int64_t parking_ms_ ABSL_GUARDED_BY(mutex_) = 0;                            // of parking_now_
-  std::vector<std::string> parked_to_delete_ ABSL_GUARDED_BY(mutex_);         // keys
-  // The round that is on its way, after the position: rows of blocks, then deletions of parked records.
+  // Of the round that is on its way, after the position: rows of blocks; deletions of parked records follow.
   std::vector<AckBlocks::Row> rows_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::string> deleting_ ABSL_GUARDED_BY(mutex_);
 
   absl::Time timer_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   Clock::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;

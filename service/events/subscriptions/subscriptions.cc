@@ -14,7 +14,7 @@
 #include "service/base/status_details.h"
 #include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/cursor_subscription.h"
-#include "service/events/subscriptions/parked_events.h"
+#include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/shared_subscription.h"
 
 namespace aulm::gateway {

@@ -201,6 +201,20 @@ TEST_F(SubscriptionTest, ParkedEventsAreListedAndReplayed) {
   EXPECT_EQ(server->Get("bot").stats().parked_events(), 0u);
 }
 
+TEST_F(SubscriptionTest, APageTokenThatNoPageEndedWithIsRefused) {
+  ASSERT_TRUE(server->Create(SharedSpec("bot")).ok());
+  for (const char* const token : {"1", "00000000000000000001-0000000000000000000x", "zzz"}) {
+    grpc::ClientContext context;
+    v1::ListParkedEventsRequest request;
+    request.set_subscription("bot");
+    request.set_page_token(token);
+    v1::ListParkedEventsResponse response;
+    const grpc::Status status = server->subscriptions->ListParkedEvents(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << token;
+    EXPECT_THAT(status.error_message(), HasSubstr("page_token")) << token;
+  }
+}
+
 TEST_F(SubscriptionTest, AReplayThatWasNotSettledSurvivesARestart) {
   ASSERT_TRUE(server->Create(SharedSpec("bot")).ok());
   Append(1, 1);

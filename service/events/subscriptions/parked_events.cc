@@ -1,0 +1,107 @@
+#include "service/events/subscriptions/parked_events.h"
+
+#include <optional>
+
+#include "service/events/subscriptions/parked_records.h"
+
+namespace aulm::gateway {
+
+void ParkedEvents::Restore(const state::v1::ParkedRecord& record) {
+  if (record.replaying()) {
+    replaying_[record.sequence()] = {record.parked_ms(), record.conversation()};
+    return;
+  }
+  if (const auto before = parked_.find(record.sequence()); before != parked_.end()) {
+    deletions_.push_back(ParkedKey(id_, before->second, record.sequence()));
+    Unpark(record.sequence());
+  }
+  Park(record.sequence(), record.parked_ms());
+}
+
+std::vector<StateWrite> ParkedEvents::TakeRecords(uint64_t generation, absl::Time now) {
+  std::vector<StateWrite> writes;
+  writing_ = std::exchange(orders_, {});
+  writing_ms_ = absl::ToUnixMillis(now);
+  for (const SharedLedger::ParkOrder& order : writing_) {
+    state::v1::ParkedRecord record;
+    record.set_sequence(order.sequence);
+    record.set_conversation(order.conversation);
+    record.set_reason(order.reason);
+    record.set_attempts(order.attempts);
+    record.set_parked_ms(writing_ms_);
+    record.set_generation(generation);
+    writes.push_back({kParkedEvents, ParkedKey(id_, writing_ms_, order.sequence), record.SerializeAsString(),
+                      std::nullopt, now + retention_});
+  }
+  return writes;
+}
+
+std::vector<SharedLedger::ParkOrder> ParkedEvents::RecordsWritten(bool ok) {
+  std::vector<SharedLedger::ParkOrder> written = std::exchange(writing_, {});
+  if (!ok) {
+    orders_.insert(orders_.begin(), written.begin(), written.end());
+    return {};
+  }
+  for (const SharedLedger::ParkOrder& order : written) {
+    Park(order.sequence, writing_ms_);
+    // It may have been a replay: then its earlier record has done its work.
+    if (const auto found = replaying_.find(order.sequence); found != replaying_.end()) {
+      if (found->second.parked_ms != writing_ms_) {
+        deletions_.push_back(ParkedKey(id_, found->second.parked_ms, order.sequence));
+      }
+      replaying_.erase(found);
+    }
+  }
+  return written;
+}
+
+std::vector<FoundEvent> ParkedEvents::Replaying() const {
+  std::vector<FoundEvent> events;
+  for (const auto& [sequence, replayed] : replaying_) events.push_back({sequence, replayed.conversation});
+  return events;
+}
+
+void ParkedEvents::Replay(const state::v1::ParkedRecord& record) {
+  Unpark(record.sequence());
+  replaying_[record.sequence()] = {record.parked_ms(), record.conversation()};
+}
+
+void ParkedEvents::Finish(uint64_t sequence) {
+  const auto found = replaying_.find(sequence);
+  if (found == replaying_.end()) return;
+  deletions_.push_back(ParkedKey(id_, found->second.parked_ms, sequence));
+  replaying_.erase(found);
+}
+
+std::vector<StateWrite> ParkedEvents::TakeDeletions() {
+  deleting_ = std::exchange(deletions_, {});
+  std::vector<StateWrite> writes;
+  for (const std::string& key : deleting_) writes.push_back({kParkedEvents, key, std::nullopt, std::nullopt});
+  return writes;
+}
+
+void ParkedEvents::DeletionsWritten(absl::Span<const absl::StatusOr<uint64_t>> results) {
+  for (size_t i = 0; i < deleting_.size(); ++i) {
+    if (!results[i].ok()) deletions_.push_back(std::move(deleting_[i]));
+  }
+  deleting_.clear();
+}
+
+void ParkedEvents::Expire(absl::Time now) {
+  const int64_t oldest_ms = absl::ToUnixMillis(now - retention_);
+  while (!by_time_.empty() && by_time_.begin()->first < oldest_ms) Unpark(by_time_.begin()->second);
+}
+
+void ParkedEvents::Park(uint64_t sequence, int64_t parked_ms) {
+  parked_[sequence] = parked_ms;
+  by_time_.insert({parked_ms, sequence});
+}
+
+void ParkedEvents::Unpark(uint64_t sequence) {
+  const auto found = parked_.find(sequence);
+  if (found == parked_.end()) return;
+  by_time_.erase({found->second, sequence});
+  parked_.erase(found);
+}
+
+}  // namespace aulm::gateway
