@@ -47,18 +47,12 @@ const json::object* ObjectAt(const json::object& object, absl::string_view key) 
   return value == nullptr ? nullptr : value->if_object();
 }
 
-// In general plain ASCII, which needs no second look.
-std::string Utf8(absl::string_view text) {
-  const bool ascii = std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
-  return ascii ? std::string(text) : RepairUtf8(text);
-}
-
 // The string at `key`, or empty when it is absent or of another type.
 std::string StringAt(const json::object& object, absl::string_view key) {
   const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));
   const json::string* text = value == nullptr ? nullptr : value->if_string();
   if (text == nullptr) return "";
-  return Utf8(absl::string_view(text->data(), text->size()));
+  return RepairUtf8(absl::string_view(text->data(), text->size()));
 }
 
 // Appends `text` as a JSON string, quotes included.

@@ -1,27 +1,22 @@
 #include "service/base/log.h"
 
-#include <spdlog/async.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <atomic>
-#include <chrono>
 #include <cmath>
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "service/base/log_writer.h"
 #include "service/base/text.h"
+#include "service/base/utc_text.h"
 
 namespace aulm::gateway {
 namespace {
 
 constexpr size_t kLongestField = 512;
-constexpr size_t kQueuedLines = 8192;
 
 std::atomic<LogLevel> g_level{LogLevel::kInfo};
 
@@ -43,90 +38,62 @@ constexpr absl::string_view Name(LogLevel level) {
 
 void AppendEscaped(std::string& line, absl::string_view value) {
   constexpr char kHex[] = "0123456789abcdef";
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
+  size_t done = 0;
+  for (size_t i = 0; i < value.size(); ++i) {
+    const auto c = static_cast<unsigned char>(value[i]);
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    line.append(value.data() + done, i - done);
+    done = i + 1;
+    if (c >= 0x20) {
       line.push_back('\\');
-      line.push_back(c);
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppend(&line, "\\u00");
-      line.push_back(kHex[(c >> 4) & 0xf]);
-      line.push_back(kHex[c & 0xf]);
+      line.push_back(value[i]);
     } else {
-      line.push_back(c);
+      line.append("\\u00");
+      line.push_back(kHex[c >> 4]);
+      line.push_back(kHex[c & 0xf]);
     }
   }
+  line.append(value.data() + done, value.size() - done);
 }
 
-spdlog::level::level_enum SpdlogLevel(LogLevel level) {
-  switch (level) {
-    case LogLevel::kTrace:
-      return spdlog::level::trace;
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarn:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-  }
-  return spdlog::level::info;
+std::string Begin(LogLevel level, absl::string_view event) {
+  std::string line;
+  line.reserve(448);
+  absl::StrAppend(&line, "{\"time\":\"", UtcMilliseconds(absl::Now()), "\",\"level\":\"", Name(level),
+                  "\",\"event\":\"");
+  AppendEscaped(line, event);
+  line.push_back('"');
+  return line;
 }
 
-void SetUp(spdlog::logger& logger) {
-  logger.set_pattern("%v");
-  logger.set_level(spdlog::level::trace);  // LogLine has looked at the level already
-  logger.flush_on(spdlog::level::warn);
+std::string LostLine(uint64_t lines) {
+  return absl::StrCat(Begin(LogLevel::kWarn, "log_lines_lost"), ",\"lines\":", lines, "}\n");
 }
 
-// Writes on the caller's thread. Never destroyed: lines may come while the process ends.
-spdlog::logger& DirectLogger() {
-  static spdlog::logger& logger = *[] {
-    auto* made = new spdlog::logger("direct", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    SetUp(*made);
-    return made;
-  }();
-  return logger;
-}
-
-// The started log's, or null. Owned by spdlog's registry from StartLog to StopLog.
-std::atomic<spdlog::logger*> g_started{nullptr};
+// The started log's, from StartLog to StopLog; else null.
+std::atomic<LogWriter*> g_started{nullptr};
 
 }  // namespace
 
 void StartLog(LogLevel level) {
   g_level = level;
-  spdlog::init_thread_pool(kQueuedLines, 1);
-  // Overrun-oldest: under a flood of lines the service goes on and old lines are lost, never the other way round.
-  auto logger =
-      std::make_shared<spdlog::async_logger>("log", std::make_shared<spdlog::sinks::stderr_sink_mt>(),
-                                             spdlog::thread_pool(), spdlog::async_overflow_policy::overrun_oldest);
-  SetUp(*logger);
-  g_started = logger.get();
-  spdlog::register_logger(std::move(logger));
-  spdlog::flush_every(std::chrono::seconds(1));
+  g_started = new LogWriter(STDERR_FILENO, &LostLine, LogWriter::Options());
 }
 
-void StopLog() {
-  g_started = nullptr;
-  spdlog::shutdown();  // drains the queue
-}
+void StopLog() { delete g_started.exchange(nullptr); }
 
 LogLine::LogLine(LogLevel level, absl::string_view event) : level_(level), on_(level >= g_level.load()) {
-  if (!on_) return;
-  line_.reserve(256);
-  absl::StrAppend(&line_, "{\"time\":\"", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone()),
-                  "\",\"level\":\"", Name(level), "\",\"event\":\"");
-  AppendEscaped(line_, event);
-  line_.push_back('"');
+  if (on_) line_ = Begin(level, event);
 }
 
 LogLine::~LogLine() {
   if (!on_) return;
-  line_.push_back('}');
-  spdlog::logger* const started = g_started.load();
-  spdlog::logger& logger = started != nullptr ? *started : DirectLogger();
-  logger.log(SpdlogLevel(level_), spdlog::string_view_t(line_.data(), line_.size()));
+  line_.append("}\n");
+  if (LogWriter* const started = g_started.load(); started != nullptr) {
+    started->Write(line_, /*urgent=*/level_ >= LogLevel::kWarn);
+  } else {
+    [[maybe_unused]] const ssize_t put = write(STDERR_FILENO, line_.data(), line_.size());
+  }
 }
 
 void LogLine::Key(absl::string_view key) { absl::StrAppend(&line_, ",\"", key, "\":"); }
@@ -135,7 +102,12 @@ LogLine& LogLine::Field(absl::string_view key, absl::string_view value) {
   if (!on_) return *this;
   Key(key);
   line_.push_back('"');
-  AppendEscaped(line_, RepairUtf8(value.substr(0, kLongestField)));
+  const absl::string_view shown = value.substr(0, kLongestField);
+  if (IsAscii(shown)) {
+    AppendEscaped(line_, shown);
+  } else {
+    AppendEscaped(line_, RepairUtf8(shown));
+  }
   line_.push_back('"');
   return *this;
 }

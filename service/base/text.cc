@@ -48,6 +48,10 @@ Step FirstCodePoint(absl::string_view text) {
 
 }  // namespace
 
+bool IsAscii(absl::string_view text) {
+  return std::none_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
+}
+
 std::optional<size_t> CountCodePoints(absl::string_view text) {
   size_t count = 0;
   while (!text.empty()) {
@@ -60,6 +64,7 @@ std::optional<size_t> CountCodePoints(absl::string_view text) {
 }
 
 std::string RepairUtf8(absl::string_view text) {
+  if (IsAscii(text)) return std::string(text);  // as nearly everything is
   std::string repaired;
   repaired.reserve(text.size());
   while (!text.empty()) {

@@ -8,6 +8,9 @@
 
 namespace aulm::gateway {
 
+// True when every byte is below 0x80.
+bool IsAscii(absl::string_view text);
+
 // Unicode code points in `text`; nullopt when it is not valid UTF-8 (overlong forms, surrogates and values above
 // U+10FFFF are not valid).
 std::optional<size_t> CountCodePoints(absl::string_view text);

@@ -9,6 +9,7 @@
 #include "aulm/gateway/v1/rate_limit.pb.h"
 #include "google/protobuf/util/time_util.h"
 #include "service/base/status_details.h"
+#include "service/base/utc_text.h"
 
 namespace aulm::gateway {
 namespace {
@@ -145,7 +146,7 @@ absl::Status Quotas::Check(absl::string_view account) const {
   const absl::Time reset = seen->limit.reset.value_or(now);
   if (reset <= now) return absl::OkStatus();
   const std::string subject = absl::StrCat("account:", account);
-  const std::string until = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", reset, absl::UTCTimeZone());
+  const std::string until = UtcSeconds(reset);
   absl::Status status = GatewayError(
       GatewayReason::kQuotaUsedUp,
       absl::StrCat("the quota of account \"", account, "\" is used up until ", until,

@@ -3,6 +3,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "service/base/utc_text.h"
 
 namespace aulm::gateway {
 
@@ -19,7 +20,7 @@ void AddRateLimitTrailers(const v1::RateLimit& limit, grpc::ServerContextBase& c
   context.AddTrailingMetadata("x-ratelimit-remaining", absl::StrCat(limit.remaining()));
   if (!limit.has_reset_time()) return;
   const absl::Time reset = absl::FromUnixSeconds(limit.reset_time().seconds());
-  context.AddTrailingMetadata("x-ratelimit-reset", absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", reset, absl::UTCTimeZone()));
+  context.AddTrailingMetadata("x-ratelimit-reset", UtcSeconds(reset));
 }
 
 }  // namespace aulm::gateway

@@ -233,7 +233,7 @@ TEST_F(LogTest, StopLogWritesEveryQueuedLineInItsThreadsOrder) {
   }
 }
 
-TEST_F(LogTest, APipeThatNobodyReadsHoldsNobodyUpAndLosesOldLines) {
+TEST_F(LogTest, APipeThatNobodyReadsHoldsNobodyUpAndLosesOldLinesAndSaysHowMany) {
   constexpr int kLines = 30'000;  // many times what the pipe and the queue hold
   StderrPipe pipe;
   StartLog(LogLevel::kInfo);
@@ -248,6 +248,14 @@ TEST_F(LogTest, APipeThatNobodyReadsHoldsNobodyUpAndLosesOldLines) {
   ASSERT_FALSE(lines.empty());
   EXPECT_LT(lines.size(), static_cast<size_t>(kLines));
   EXPECT_EQ(Parsed(lines.back()).at("event"), "last");
+  int64_t told = 0;
+  int64_t lost = 0;
+  for (const std::string& line : lines) {
+    const json::object object = Parsed(line);
+    if (object.at("event") == "x") ++told;
+    if (object.at("event") == "log_lines_lost") lost += object.at("lines").as_int64();
+  }
+  EXPECT_EQ(told + lost, kLines);
 }
 
 TEST_F(LogTest, LinesAfterStopLogAreWrittenAtOnce) {
