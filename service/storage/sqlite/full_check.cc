@@ -1,10 +1,12 @@
 #include "service/storage/sqlite/full_check.h"
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "service/storage/event_record.h"
 #include "service/storage/sqlite/connection.h"
+#include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/statement.h"
 
 namespace aulm::gateway {
@@ -57,6 +59,20 @@ absl::Status CheckEvents(Connection& connection) {
   }
 }
 
+absl::Status CheckJournal(Connection& connection) {
+  absl::StatusOr<Statement> entries = connection.Prepare("SELECT id, rows FROM state_journal ORDER BY id");
+  if (!entries.ok()) return entries.status();
+  while (true) {
+    absl::StatusOr<bool> entry = entries->Step();
+    if (!entry.ok()) return entry.status();
+    if (!*entry) return absl::OkStatus();
+    std::vector<StateRowPtr> rows;
+    if (!DecodeStateRows(entries->Bytes(1), rows)) {
+      return Damaged(absl::StrCat("entry ", entries->Integer(0), " of the state's journal cannot be decoded"));
+    }
+  }
+}
+
 absl::Status CheckNone(Connection& connection, absl::string_view count_sql, absl::string_view what) {
   absl::StatusOr<int64_t> count = connection.QueryInteger(count_sql);
   if (!count.ok()) return count.status();
@@ -72,6 +88,7 @@ absl::Status CheckWholeStore(const std::string& file) {
   if (absl::Status begun = connection->Execute("BEGIN"); !begun.ok()) return begun;
   if (absl::Status status = CheckFile(*connection); !status.ok()) return status;
   if (absl::Status status = CheckEvents(*connection); !status.ok()) return status;
+  if (absl::Status status = CheckJournal(*connection); !status.ok()) return status;
   if (absl::Status status =
           CheckNone(*connection, "SELECT count(*) FROM raw_bodies WHERE sequence NOT IN (SELECT sequence FROM events)",
                     "raw bodies without an event");

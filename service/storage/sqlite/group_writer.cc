@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMostEvents = 128;
 constexpr size_t kMostEventBytes = 8 << 20;
 constexpr size_t kMostRows = 512;
+constexpr size_t kMostRowBytes = 4 << 20;
 
 // How long a row waits for company where nobody waits for the row: what a crash may cost.
 constexpr absl::Duration kRelaxedWait = absl::Milliseconds(20);
@@ -80,20 +81,15 @@ absl::Status GroupWriter::Append(PendingAppend& append) {
   return absl::OkStatus();
 }
 
-absl::Status GroupWriter::PutState(StateRow row, bool urgent) {
-  bool begin_wait = false;
+absl::Status GroupWriter::PutState(StateRowPtr row, bool urgent) {
+  bool begin_wait;
   {
     absl::MutexLock lock(&mutex_);
     if (!fatal_.ok()) return fatal_;
     if (stopping_) return Closed();
-    auto [waiting, is_new] = rows_.try_emplace(row.name);
-    const bool in_line = !is_new && (waiting->second.urgent || !urgent);
-    waiting->second.urgent |= urgent;
-    if (!in_line) {
-      begin_wait = !urgent && relaxed_.empty();
-      (urgent ? urgent_ : relaxed_).push_back(row.name);
-    }
-    waiting->second.row = std::move(row);
+    begin_wait = !urgent && rows_.size() == urgent_rows_;
+    rows_.push_back({std::move(row), urgent});
+    if (urgent) ++urgent_rows_;
     if (waiting_ && HasWork()) work_.Signal();
   }
   if (begin_wait) relaxed_timer_.Schedule(failing_ ? kRelaxedRetry : kRelaxedWait);
@@ -110,7 +106,7 @@ void GroupWriter::Stop() {
 }
 
 bool GroupWriter::HasWork() const {
-  return !appends_.empty() || !urgent_.empty() || (relaxed_due_ && !relaxed_.empty()) || housekeeping_due_ || stopping_;
+  return !appends_.empty() || urgent_rows_ > 0 || (relaxed_due_ && !rows_.empty()) || housekeeping_due_ || stopping_;
 }
 
 GroupWriter::Batch GroupWriter::Take() {
@@ -126,20 +122,20 @@ GroupWriter::Batch GroupWriter::Take() {
     appends_.pop_front();
   }
   queued_bytes_ -= bytes;
-  TakeRows(urgent_, batch.rows);
-  TakeRows(relaxed_, batch.rows);
-  if (relaxed_.empty()) relaxed_due_ = false;
+  TakeRows(batch.rows);
   return batch;
 }
 
-void GroupWriter::TakeRows(std::deque<std::string>& names, std::vector<StateRow>& rows) {
-  while (!names.empty() && rows.size() < kMostRows) {
-    auto waiting = rows_.find(names.front());
-    names.pop_front();
-    if (waiting == rows_.end()) continue;
-    rows.push_back(std::move(waiting->second.row));
-    rows_.erase(waiting);
+void GroupWriter::TakeRows(std::vector<StateRowPtr>& rows) {
+  size_t bytes = 0;
+  while (!rows_.empty() && rows.size() < kMostRows && bytes < kMostRowBytes) {
+    WaitingRow& first = rows_.front();
+    bytes += first.row->Bytes();
+    if (first.urgent) --urgent_rows_;
+    rows.push_back(std::move(first.row));
+    rows_.pop_front();
   }
+  if (rows_.size() == urgent_rows_) relaxed_due_ = false;
 }
 
 void GroupWriter::Run() {
@@ -164,7 +160,7 @@ void GroupWriter::Run() {
       continue;
     }
     if (!batch.empty()) Commit(std::move(batch));
-    if (keep_house || deliveries_.MergeIsDue()) KeepHouse();
+    if (keep_house || deliveries_.MergeIsDue() || state_.MergeIsDue()) KeepHouse();
     Checkpoint();
   }
 }
@@ -177,11 +173,13 @@ void GroupWriter::Commit(Batch batch) {
     connection_.RollBack();
     log_.Restore(before);
     deliveries_.RolledBack();
+    state_.RolledBack();
     NoteError("commit", status);
     Refuse(std::move(batch), SeamStatus(status));
     return;
   }
   deliveries_.Committed();
+  state_.Committed();
   if (failing_) LogLine(LogLevel::kInfo, "store_writes_resumed");
   failing_ = false;
   disk_is_full_ = false;
@@ -198,9 +196,7 @@ absl::Status GroupWriter::Write(const Batch& batch, std::vector<Appended>& appen
   for (size_t i = 0; i < batch.appends.size(); ++i) {
     if (absl::Status status = WriteAppend(batch.appends[i], now_ms, appended[i]); !status.ok()) return status;
   }
-  for (const StateRow& row : batch.rows) {
-    if (absl::Status status = state_.Put(row); !status.ok()) return status;
-  }
+  if (absl::Status status = state_.Put(batch.rows); !status.ok()) return status;
   return connection_.Execute("COMMIT");
 }
 
@@ -235,6 +231,7 @@ void GroupWriter::KeepHouse() {
   const LogTable::Position before = log_.position();
   absl::StatusOr<Housekeeping::Next> next = housekeeping_.Step(clock_.Now());
   if (!next.ok()) NoteError("housekeeping", next.status());
+  if (std::vector<StateRowPtr> merged = state_.TakeMerged(); !merged.empty()) listeners_.on_merged(std::move(merged));
   if (log_.position().earliest != before.earliest) {
     metrics_.Expired(log_.position().earliest - before.earliest);
     NoteLog();

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
@@ -21,6 +20,7 @@
 #include "service/storage/sqlite/delivery_index.h"
 #include "service/storage/sqlite/housekeeping.h"
 #include "service/storage/sqlite/log_table.h"
+#include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/state_table.h"
 #include "service/storage/sqlite/wake_timer.h"
 #include "service/storage/storage_metrics.h"
@@ -39,7 +39,7 @@ struct PendingAppend {
 
 // The one thread that writes to a store. Whenever it is free it commits everything that waits, events and state
 // together: under load many share one fsync, and alone nobody waits for company. Between commits it does the
-// housekeeping and the checkpoints. It makes no decision on state: rows come decided, one a key.
+// housekeeping and the checkpoints. It makes no decision on state: rows come decided.
 class GroupWriter {
  public:
   struct Limits {
@@ -51,8 +51,10 @@ class GroupWriter {
   struct Listeners {
     // Where the log stands now: before any callback of the commit that brought it there.
     std::function<void(const LogInfo&)> on_log;
-    // The rows of one commit, and what became of it: OK or a status of the seams. The values are moved out.
-    std::function<void(std::vector<StateRow>, const absl::Status&)> on_state;
+    // The rows of one commit, and what became of it: OK or a status of the seams.
+    std::function<void(std::vector<StateRowPtr>, const absl::Status&)> on_state;
+    // Rows, committed before, that now stand in the state's table.
+    std::function<void(std::vector<StateRowPtr>)> on_merged;
     // Once, when an fsync failed: the store cannot go on, and neither should the process.
     std::function<void(const absl::Status&)> on_fatal;
   };
@@ -71,24 +73,24 @@ class GroupWriter {
   // RESOURCE_EXHAUSTED when too many wait, UNAVAILABLE after Stop or a failed fsync. Never blocks. Thread-safe.
   absl::Status Append(PendingAppend& append);
 
-  // Puts a row in line, in place of an older row of the same name that has not been taken yet. An urgent row goes with
-  // the next commit; others wait for company for some milliseconds, since nobody waits for them. Errors: UNAVAILABLE
-  // after Stop or a failed fsync. Never blocks. Thread-safe.
-  absl::Status PutState(StateRow row, bool urgent);
+  // Puts a row in line. An urgent one goes with the next commit, and takes along what stands before it; others wait for
+  // company for some milliseconds, since nobody waits for them. Errors: UNAVAILABLE after Stop or a failed fsync. Never
+  // blocks. Thread-safe.
+  absl::Status PutState(StateRowPtr row, bool urgent);
 
   // Commits what waits and ends the thread.
   void Stop();
 
  private:
   struct WaitingRow {
-    StateRow row;
-    bool urgent = false;
+    StateRowPtr row;
+    bool urgent;
   };
 
   // What one commit takes from the queues.
   struct Batch {
     std::vector<PendingAppend> appends;
-    std::vector<StateRow> rows;
+    std::vector<StateRowPtr> rows;
     size_t queued = 0;  // appends that waited, those of the batch included
 
     bool empty() const { return appends.empty() && rows.empty(); }
@@ -97,7 +99,7 @@ class GroupWriter {
   void Run();
   bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Batch Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void TakeRows(std::deque<std::string>& names, std::vector<StateRow>& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TakeRows(std::vector<StateRowPtr>& rows) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The rest runs on the writer's thread, without the lock.
   void Commit(Batch batch);
@@ -128,10 +130,8 @@ class GroupWriter {
   absl::CondVar work_;
   std::deque<PendingAppend> appends_ ABSL_GUARDED_BY(mutex_);
   size_t queued_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::flat_hash_map<std::string, WaitingRow> rows_ ABSL_GUARDED_BY(mutex_);
-  // Names of rows_ in the order they came. A name may stand in both, or be left over from a row that was taken.
-  std::deque<std::string> urgent_ ABSL_GUARDED_BY(mutex_);
-  std::deque<std::string> relaxed_ ABSL_GUARDED_BY(mutex_);
+  std::deque<WaitingRow> rows_ ABSL_GUARDED_BY(mutex_);  // in the order they came: those of one name must not overtake
+  size_t urgent_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   bool relaxed_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool housekeeping_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;

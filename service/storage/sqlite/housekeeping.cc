@@ -6,6 +6,8 @@ namespace {
 // From the end of one pass over a table to the beginning of the next: how long an expired row may take up room.
 constexpr absl::Duration kBetweenDeliverySweeps = absl::Hours(1);
 constexpr absl::Duration kBetweenStateSweeps = absl::Minutes(1);
+// State that is seldom written is merged all the same, so that it can expire and a start has little to read.
+constexpr absl::Duration kBetweenStateMerges = absl::Minutes(1);
 
 }  // namespace
 
@@ -25,9 +27,11 @@ absl::StatusOr<Housekeeping::Next> Housekeeping::Step(absl::Time now) {
     connection_.RollBack();
     log_.Restore(before);
     deliveries_.RolledBack();
+    state_.RolledBack();
     return next;
   }
   deliveries_.Committed();
+  state_.Committed();
   return next;
 }
 
@@ -39,6 +43,13 @@ absl::StatusOr<Housekeeping::Next> Housekeeping::Work(absl::Time now) {
   Next next = *deletion == LogTable::Deletion::kSome ? Next::kAtOnce : Next::kLater;
   if (deliveries_.MergeIsDue() || *deletion == LogTable::Deletion::kBlocked) {
     absl::StatusOr<bool> merged = deliveries_.MergeStep(log_.position().head);
+    if (!merged.ok()) return merged.status();
+    if (*merged) next = Next::kAtOnce;
+  }
+  const bool is_time = now >= next_state_merge_;
+  if (is_time) next_state_merge_ = now + kBetweenStateMerges;
+  if (is_time || state_.MergeIsDue()) {
+    absl::StatusOr<bool> merged = state_.MergeStep();
     if (!merged.ok()) return merged.status();
     if (*merged) next = Next::kAtOnce;
   }

@@ -12,8 +12,8 @@
 namespace aulm::gateway {
 
 // What happens in a store by itself: events leave by age and size, deliveries and state by age, and the keys of
-// deliveries are merged into their table. It works in steps of a few
-// milliseconds, each a transaction of its own, which the writer runs between commits. Only the writer's thread uses it.
+// deliveries and the rows of state are merged into their tables. It works in steps of a few milliseconds, each a
+// transaction of its own, which the writer runs between commits. Only the writer's thread uses it.
 class Housekeeping {
  public:
   struct Rules {
@@ -39,6 +39,7 @@ class Housekeeping {
   StateTable& state_;
   const Rules rules_;
   absl::Time next_delivery_sweep_ = absl::InfinitePast();
+  absl::Time next_state_merge_ = absl::InfinitePast();
   absl::Time next_state_sweep_ = absl::InfinitePast();
 };
 

@@ -18,6 +18,7 @@ constexpr Migration kHistory[] = {
      "CREATE TABLE deliveries(id BLOB PRIMARY KEY, sequence INTEGER NOT NULL, seen_s INTEGER NOT NULL) WITHOUT ROWID;"
      "CREATE TABLE state(name TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL, revision INTEGER NOT NULL,"
      " value BLOB NOT NULL) WITHOUT ROWID;"},
+    {2, "CREATE TABLE state_journal(id INTEGER PRIMARY KEY, rows BLOB NOT NULL);"},
 };
 
 absl::Status Apply(Connection& connection, const Migration& migration) {

@@ -23,6 +23,8 @@ struct Migration {
 //   raw_bodies  sequence → the delivery's body; apart, so that a scan without bodies does not read over them
 //   deliveries  dedupe key (delivery_key.h) → sequence, when; the newest are in their events alone (delivery_index.h)
 //   state       bucket/key → expiry, revision, value; the small columns first, so that a sweep reads no long values
+//   state_journal  id → rows of state of one commit (state_row.h) that are newer than what `state` has of them
+//               (state_table.h)
 absl::Span<const Migration> SchemaHistory();
 
 // Brings the file to the last version of `history`, each step in a transaction of its own; does nothing when it is

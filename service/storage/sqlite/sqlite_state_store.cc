@@ -14,7 +14,9 @@ namespace {
 std::string NameOf(absl::string_view bucket, absl::string_view key) { return absl::StrCat(bucket, "/", key); }
 
 // Whether a read shows the row.
-bool Exists(const StateRow& row, absl::Time now) { return row.value.has_value() && row.expires > now; }
+bool Exists(const StateRowPtr& row, absl::Time now) {
+  return row != nullptr && row->value.has_value() && row->expires > now;
+}
 
 StateEntry EntryOf(const StateRow& row, size_t bucket_bytes) {
   return StateEntry{row.name.substr(bucket_bytes + 1), *row.value, row.revision, row.expires};
@@ -58,10 +60,10 @@ void SqliteStateStore::Get(std::string bucket, std::string key, GetCallback done
   thread_.Post([this, bucket = std::move(bucket), key = std::move(key), done = std::move(done)]() mutable {
     --open_calls_;
     if (absl::Status status = CheckStateKey(bucket, key); !status.ok()) return std::move(done)(status);
-    absl::StatusOr<StateRow> row = Current(NameOf(bucket, key));
-    if (!row.ok()) return std::move(done)(SeamStatus(row.status()));
-    if (!Exists(*row, clock_.Now())) return std::move(done)(std::nullopt);
-    std::move(done)(StateEntry{std::move(key), *std::move(row->value), row->revision, row->expires});
+    const absl::StatusOr<StateRowPtr> found = Current(NameOf(bucket, key));
+    if (!found.ok()) return std::move(done)(SeamStatus(found.status()));
+    if (!Exists(*found, clock_.Now())) return std::move(done)(std::nullopt);
+    std::move(done)(EntryOf(**found, bucket.size()));
   });
 }
 
@@ -85,10 +87,17 @@ void SqliteStateStore::List(std::string bucket, std::string prefix, std::string 
   });
 }
 
-void SqliteStateStore::Settle(std::vector<StateRow> rows, absl::Status status) {
+void SqliteStateStore::Settle(std::vector<StateRowPtr> rows, absl::Status status) {
   thread_.Post([this, rows = std::move(rows), status = std::move(status)] {
-    for (const StateRow& row : rows) SettleRow(row, status);
+    for (const StateRowPtr& row : rows) {
+      if (status.ok()) reader_->Committed(row);
+      SettleRow(*row, status);
+    }
   });
+}
+
+void SqliteStateStore::Merged(std::vector<StateRowPtr> rows) {
+  thread_.Post([this, rows = std::move(rows)] { reader_->Merged(rows); });
 }
 
 absl::Status SqliteStateStore::Admit() {
@@ -101,19 +110,18 @@ absl::Status SqliteStateStore::Admit() {
 void SqliteStateStore::Decide(Item item) {
   StateWrite& write = item.write;
   if (absl::Status bad = CheckStateWrite(write); !bad.ok()) return Resolve(item, bad);
-  StateRow row;
-  row.name = NameOf(write.bucket, write.key);
-  auto known = keys_.find(row.name);
+  std::string name = NameOf(write.bucket, write.key);
+  auto known = keys_.find(name);
   if (known != keys_.end() && known->second.durable.has_value()) {
     known->second.waiting.push_back(std::move(item));
     return;
   }
   if (write.expected_revision.has_value()) {
-    absl::StatusOr<StateRow> current = Current(row.name);
+    const absl::StatusOr<StateRowPtr> current = Current(name);
     if (!current.ok()) return Resolve(item, SeamStatus(current.status()));
-    const uint64_t revision = Exists(*current, clock_.Now()) ? current->revision : 0;
+    const uint64_t revision = Exists(*current, clock_.Now()) ? (*current)->revision : 0;
     if (revision != *write.expected_revision) {
-      return Resolve(item, absl::AbortedError(absl::StrCat("state: ", row.name, " has revision ", revision, ", not ",
+      return Resolve(item, absl::AbortedError(absl::StrCat("state: ", name, " has revision ", revision, ", not ",
                                                            *write.expected_revision)));
     }
   }
@@ -121,14 +129,13 @@ void SqliteStateStore::Decide(Item item) {
     if (keys_.size() >= max_open_) {
       return Resolve(item, absl::ResourceExhaustedError("store: too many writes of state wait for the disk"));
     }
-    known = keys_.try_emplace(row.name).first;
+    known = keys_.try_emplace(name).first;
   }
   Key& key = known->second;
-  row.revision = next_revision_++;
-  row.value = std::move(write.value);
-  row.expires = write.expires;
-  const bool is_delete = !row.value.has_value();
-  const uint64_t revision = row.revision;
+  const uint64_t revision = next_revision_++;
+  const bool is_delete = !write.value.has_value();
+  auto row =
+      std::make_shared<const StateRow>(StateRow{std::move(name), revision, std::move(write.value), write.expires});
   // When the disk falls behind, relaxed writes wait for it too: that slows their callers, where a refusal would not.
   if (item.call->durability == Durability::kRelaxed && keys_.size() <= max_open_ / 4) {
     if (absl::Status refused = writer_.PutState(row, /*urgent=*/false); !refused.ok()) {
@@ -156,17 +163,17 @@ void SqliteStateStore::SettleRow(const StateRow& row, const absl::Status& status
   if (found == keys_.end()) return;
   Key& key = found->second;
   const bool is_durable = key.durable.has_value() && key.durable->revision == row.revision;
-  const bool is_visible = key.visible.has_value() && key.visible->revision == row.revision;
+  const bool is_visible = key.visible != nullptr && key.visible->revision == row.revision;
   if (!is_durable && !is_visible) return;  // a newer one is on its way
   std::optional<Durable> settled;
   if (is_durable) settled.swap(key.durable);
   if (status.ok()) {
     key.visible.reset();  // this very row, or older than it
-  } else if (key.visible.has_value() && !key.durable.has_value()) {
+  } else if (key.visible != nullptr && !key.durable.has_value()) {
     // A relaxed write was answered, so it is tried until it is down; with a durable one on its way, that one decides.
-    if (!writer_.PutState(*key.visible, /*urgent=*/false).ok()) key.visible.reset();
+    if (!writer_.PutState(key.visible, /*urgent=*/false).ok()) key.visible.reset();
   }
-  std::deque<Item> waiting;
+  std::vector<Item> waiting;
   if (settled.has_value()) waiting.swap(key.waiting);
   if (key.IsIdle()) keys_.erase(found);
   if (settled.has_value()) {
@@ -178,9 +185,9 @@ void SqliteStateStore::SettleRow(const StateRow& row, const absl::Status& status
   for (Item& item : waiting) Decide(std::move(item));
 }
 
-absl::StatusOr<StateRow> SqliteStateStore::Current(const std::string& name) {
+absl::StatusOr<StateRowPtr> SqliteStateStore::Current(const std::string& name) {
   auto known = keys_.find(name);
-  if (known != keys_.end() && known->second.visible.has_value()) return *known->second.visible;
+  if (known != keys_.end() && known->second.visible != nullptr) return known->second.visible;
   return reader_->Get(name);
 }
 
@@ -192,19 +199,17 @@ absl::StatusOr<std::vector<StateEntry>> SqliteStateStore::ListNow(const std::str
   const std::string end = absl::StrCat(beginning, "\x7f");
   const std::string first = std::max(beginning, after_key.empty() ? beginning : NameOf(bucket, after_key) + "-");
   std::vector<StateEntry> entries;
-  const auto add = [&](const StateRow& row) {
-    if (Exists(row, now)) entries.push_back(EntryOf(row, bucket.size()));
-  };
   reader_->Begin(first, end);
   auto uncommitted = keys_.lower_bound(first);
-  absl::StatusOr<StateRow> committed = reader_->Next();
+  absl::StatusOr<StateRowPtr> committed = reader_->Next();
   while (entries.size() < limit && committed.ok()) {
-    while (uncommitted != keys_.end() && !uncommitted->second.visible.has_value()) ++uncommitted;
+    while (uncommitted != keys_.end() && uncommitted->second.visible == nullptr) ++uncommitted;
     const bool has_uncommitted = uncommitted != keys_.end() && uncommitted->first < end;
-    const bool has_committed = committed->value.has_value();
+    const bool has_committed = *committed != nullptr;
     if (!has_uncommitted && !has_committed) break;
-    const int order = !has_committed ? -1 : !has_uncommitted ? 1 : uncommitted->first.compare(committed->name);
-    add(order <= 0 ? *uncommitted->second.visible : *committed);
+    const int order = !has_committed ? -1 : !has_uncommitted ? 1 : uncommitted->first.compare((*committed)->name);
+    const StateRowPtr& row = order <= 0 ? uncommitted->second.visible : *committed;
+    if (Exists(row, now)) entries.push_back(EntryOf(*row, bucket.size()));
     if (order <= 0) ++uncommitted;
     if (order >= 0) committed = reader_->Next();
   }

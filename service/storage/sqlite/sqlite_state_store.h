@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,7 +14,7 @@
 #include "service/base/clock.h"
 #include "service/storage/sqlite/group_writer.h"
 #include "service/storage/sqlite/state_reader.h"
-#include "service/storage/sqlite/state_table.h"
+#include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/task_thread.h"
 #include "service/storage/state_store.h"
 
@@ -38,7 +37,9 @@ class SqliteStateStore final : public StateStore {
   void List(std::string bucket, std::string prefix, std::string after_key, size_t limit, ListCallback done) override;
 
   // The writer tells what became of rows that it was given. From any thread.
-  void Settle(std::vector<StateRow> rows, absl::Status status);
+  void Settle(std::vector<StateRowPtr> rows, absl::Status status);
+  // The writer put rows that were committed into their table. From any thread.
+  void Merged(std::vector<StateRowPtr> rows);
 
   // From now on calls are refused. From any thread.
   void Close() { closed_ = true; }
@@ -68,11 +69,11 @@ class SqliteStateStore final : public StateStore {
 
   // A key with something that is not committed yet.
   struct Key {
-    std::optional<StateRow> visible;  // the newest relaxed write: what reads see
-    std::optional<Durable> durable;   // newer than `visible`, and not to be seen yet
-    std::deque<Item> waiting;         // what came for the key after `durable`
+    StateRowPtr visible;             // the newest relaxed write: what reads see
+    std::optional<Durable> durable;  // newer than `visible`, and not to be seen yet
+    std::vector<Item> waiting;       // what came for the key after `durable`
 
-    bool IsIdle() const { return !visible.has_value() && !durable.has_value() && waiting.empty(); }
+    bool IsIdle() const { return visible == nullptr && !durable.has_value() && waiting.empty(); }
   };
 
   absl::Status Admit();
@@ -81,7 +82,8 @@ class SqliteStateStore final : public StateStore {
   void Decide(Item item);
   void Resolve(Item& item, absl::StatusOr<uint64_t> result);
   void SettleRow(const StateRow& row, const absl::Status& status);
-  absl::StatusOr<StateRow> Current(const std::string& name);
+  // What reads see; null when there is nothing.
+  absl::StatusOr<StateRowPtr> Current(const std::string& name);
   absl::StatusOr<std::vector<StateEntry>> ListNow(const std::string& bucket, const std::string& prefix,
                                                   const std::string& after_key, size_t limit);
 

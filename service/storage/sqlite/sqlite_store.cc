@@ -65,14 +65,14 @@ absl::Status SqliteStore::OpenTables(uint64_t fresh_epoch) {
   absl::StatusOr<std::unique_ptr<DeliveryIndex>> deliveries = DeliveryIndex::Open(connection_);
   if (!deliveries.ok()) return deliveries.status();
   delivery_index_ = *std::move(deliveries);
-  absl::StatusOr<StateTable> state = StateTable::Open(connection_);
+  absl::StatusOr<std::unique_ptr<StateTable>> state = StateTable::Open(connection_);
   if (!state.ok()) return state.status();
-  state_table_ = std::make_unique<StateTable>(*std::move(state));
+  state_table_ = *std::move(state);
   return absl::OkStatus();
 }
 
 absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint64_t first_revision) {
-  absl::StatusOr<std::unique_ptr<StateReader>> state_reader = StateReader::Open(file_);
+  absl::StatusOr<std::unique_ptr<StateReader>> state_reader = StateReader::Open(file_, state_table_->Unmerged());
   if (!state_reader.ok()) return state_reader.status();
   writer_ = std::make_unique<GroupWriter>(
       connection_, *log_table_, *delivery_index_, *state_table_,
@@ -84,8 +84,9 @@ absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint6
                                               options.max_open_state_calls);
   writer_->Start({
       .on_log = [log = log_.get()](const LogInfo& info) { log->SetInfo(info); },
-      .on_state = [state = state_.get()](std::vector<StateRow> rows,
+      .on_state = [state = state_.get()](std::vector<StateRowPtr> rows,
                                          const absl::Status& status) { state->Settle(std::move(rows), status); },
+      .on_merged = [state = state_.get()](std::vector<StateRowPtr> rows) { state->Merged(std::move(rows)); },
       .on_fatal = options.on_fatal ? options.on_fatal : [](const absl::Status&) {},
   });
   return absl::OkStatus();

@@ -2,37 +2,53 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "service/storage/sqlite/connection.h"
-#include "service/storage/sqlite/state_table.h"
+#include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/statement.h"
 
 namespace aulm::gateway {
 
-// Reads the committed state on a connection of its own, row by row. Used by one thread at a time. Errors: those of
-// SqliteStatus.
+// Reads the committed state, row by row: what is not merged yet from memory, the rest from the table, on a connection
+// of its own. Whoever owns it tells it what was committed and what was merged. Used by one thread at a time. Errors:
+// those of SqliteStatus.
 class StateReader {
  public:
-  static absl::StatusOr<std::unique_ptr<StateReader>> Open(const std::string& file);
+  // `unmerged` is StateTable::Unmerged.
+  static absl::StatusOr<std::unique_ptr<StateReader>> Open(const std::string& file,
+                                                           const std::vector<StateRowPtr>& unmerged);
 
-  // The row of `name`, expired or not; one without a value when there is none.
-  absl::StatusOr<StateRow> Get(absl::string_view name);
+  // The row is committed.
+  void Committed(const StateRowPtr& row) { Replace(unmerged_, row); }
+  // These stand in the table now.
+  void Merged(absl::Span<const StateRowPtr> rows);
+
+  // The row of `name`, expired, deleted or neither; null when there is none.
+  absl::StatusOr<StateRowPtr> Get(absl::string_view name);
 
   // Walks over the rows from `first` on and before `end`, in the order of their names: Begin, then Next until it gives
-  // a row without a value; End in any case, since a walk holds a read transaction.
+  // null; End in any case, since a walk holds a read transaction. No other call of this meanwhile.
   void Begin(absl::string_view first, absl::string_view end);
-  absl::StatusOr<StateRow> Next();
+  absl::StatusOr<StateRowPtr> Next();
   void End();
 
  private:
   StateReader() = default;
 
+  // The next row of the table.
+  absl::StatusOr<StateRowPtr> NextStored();
+
   Connection connection_;
   Statement get_, range_;
+  StateRowSet unmerged_;
+
   std::string first_, end_;  // what range_ is bound to
+  StateRowSet::const_iterator next_unmerged_;
+  absl::StatusOr<StateRowPtr> next_stored_ = StateRowPtr();
 };
 
 }  // namespace aulm::gateway

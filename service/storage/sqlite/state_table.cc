@@ -1,42 +1,115 @@
 #include "service/storage/sqlite/state_table.h"
 
-#include <limits>
-#include <vector>
-
 namespace aulm::gateway {
 namespace {
 
+// When a merge begins. More rows share more pages, and cost more memory and a longer start.
+constexpr size_t kMergeAt = 16'384;
+constexpr size_t kMergeAtBytes = 16 << 20;
+// Of one step: in a large table each may be a page. More than a commit can add, so that merging keeps up.
+constexpr size_t kRowsMerged = 640;
+
 constexpr int64_t kRowsSwept = 1000;
-constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
 }  // namespace
 
-int64_t StateMilliseconds(absl::Time time) { return absl::ToUnixMillis(time); }
-
-absl::Time StateTime(int64_t milliseconds) {
-  return milliseconds == kNever ? absl::InfiniteFuture() : absl::FromUnixMillis(milliseconds);
-}
-
-absl::StatusOr<StateTable> StateTable::Open(Connection& connection) {
-  StateTable table;
+absl::StatusOr<std::unique_ptr<StateTable>> StateTable::Open(Connection& connection) {
+  std::unique_ptr<StateTable> table(new StateTable);
   absl::Status status = connection.Prepare({
-      {&table.put_,
+      {&table->append_, "INSERT INTO state_journal(id, rows) VALUES(?1, ?2)"},
+      {&table->forget_, "DELETE FROM state_journal WHERE id <= ?1"},
+      {&table->put_,
        "INSERT INTO state(name, expires_ms, revision, value) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET"
        " expires_ms = excluded.expires_ms, revision = excluded.revision, value = excluded.value"},
-      {&table.delete_, "DELETE FROM state WHERE name = ?1"},
-      {&table.after_, "SELECT name, expires_ms FROM state WHERE name > ?1 ORDER BY name LIMIT ?2"},
+      {&table->delete_, "DELETE FROM state WHERE name = ?1"},
+      {&table->after_, "SELECT name, expires_ms FROM state WHERE name > ?1 ORDER BY name LIMIT ?2"},
   });
+  status.Update(table->LoadJournal(connection));
   if (!status.ok()) return status;
   return table;
 }
 
-absl::Status StateTable::Put(const StateRow& row) {
+absl::Status StateTable::LoadJournal(Connection& connection) {
+  absl::StatusOr<Statement> entries = connection.Prepare("SELECT id, rows FROM state_journal ORDER BY id");
+  if (!entries.ok()) return entries.status();
+  while (true) {
+    absl::StatusOr<bool> entry = entries->Step();
+    if (!entry.ok()) return entry.status();
+    if (!*entry) return absl::OkStatus();
+    std::vector<StateRowPtr> rows;
+    if (!DecodeStateRows(entries->Bytes(1), rows)) {
+      return absl::InternalError("store: the state's journal cannot be decoded: restore the store from a backup");
+    }
+    journal_.push_back({entries->Integer(0), rows.size()});
+    next_id_ = entries->Integer(0) + 1;
+    Remember(rows);
+  }
+}
+
+void StateTable::Remember(absl::Span<const StateRowPtr> rows) {
+  for (const StateRowPtr& row : rows) {
+    fresh_bytes_ += row->Bytes();
+    Replace(fresh_, row);
+  }
+}
+
+absl::Status StateTable::Put(absl::Span<const StateRowPtr> rows) {
+  if (rows.empty()) return absl::OkStatus();
+  const std::string entry = EncodeStateRows(rows);
+  if (absl::Status status = append_.Bind(1, next_id_).BindBlob(2, entry).Run(); !status.ok()) return status;
+  journal_.push_back({next_id_++, rows.size()});
+  ++added_entries_;
+  added_.insert(added_.end(), rows.begin(), rows.end());
+  return absl::OkStatus();
+}
+
+std::vector<StateRowPtr> StateTable::Unmerged() const {
+  StateRowSet rows(merging_.begin() + static_cast<ptrdiff_t>(merged_), merging_.end());
+  for (const StateRowPtr& row : fresh_) Replace(rows, row);
+  return std::vector<StateRowPtr>(rows.begin(), rows.end());
+}
+
+bool StateTable::MergeIsDue() const {
+  return !merging_.empty() || fresh_.size() >= kMergeAt || fresh_bytes_ >= kMergeAtBytes;
+}
+
+absl::StatusOr<bool> StateTable::MergeStep() {
+  if (merging_.empty()) {
+    if (fresh_.empty()) return false;
+    merging_.assign(fresh_.begin(), fresh_.end());
+    merging_through_ = journal_.back().id;
+    fresh_.clear();
+    fresh_bytes_ = 0;
+  }
+  if (to_merge_ == merging_.size()) {
+    if (absl::Status status = ForgetEntries(); !status.ok()) return status;
+    return true;
+  }
+  for (size_t rows = 0; rows < kRowsMerged && to_merge_ < merging_.size(); ++rows, ++to_merge_) {
+    if (absl::Status status = Merge(*merging_[to_merge_]); !status.ok()) return status;
+  }
+  return true;
+}
+
+absl::Status StateTable::Merge(const StateRow& row) {
   if (!row.value.has_value()) return delete_.BindText(1, row.name).Run();
   return put_.BindText(1, row.name)
       .Bind(2, StateMilliseconds(row.expires))
       .Bind(3, static_cast<int64_t>(row.revision))
       .BindBlob(4, *row.value)
       .Run();
+}
+
+absl::Status StateTable::ForgetEntries() {
+  size_t rows = 0;
+  int64_t last = 0;
+  for (const Entry& entry : journal_) {
+    if (entry.id > merging_through_ || (rows > 0 && rows + entry.rows > kRowsMerged)) break;
+    rows += entry.rows;
+    last = entry.id;
+    ++forgotten_;
+  }
+  return forget_.Bind(1, last).Run();
 }
 
 absl::StatusOr<bool> StateTable::Sweep(absl::Time now) {
@@ -62,6 +135,30 @@ absl::StatusOr<bool> StateTable::Sweep(absl::Time now) {
   const bool at_end = rows < kRowsSwept;
   swept_ = at_end ? "" : last;
   return at_end;
+}
+
+void StateTable::Committed() {
+  Remember(added_);
+  added_.clear();
+  added_entries_ = 0;
+  for (; merged_ < to_merge_; ++merged_) told_of_.push_back(merging_[merged_]);
+  journal_.erase(journal_.begin(), journal_.begin() + static_cast<ptrdiff_t>(forgotten_));
+  forgotten_ = 0;
+  const bool all_forgotten = journal_.empty() || journal_.front().id > merging_through_;
+  if (merged_ < merging_.size() || !all_forgotten) return;
+  merging_.clear();
+  to_merge_ = merged_ = 0;
+}
+
+void StateTable::RolledBack() {
+  added_.clear();
+  while (added_entries_ > 0) {
+    journal_.pop_back();
+    --next_id_;
+    --added_entries_;
+  }
+  to_merge_ = merged_;
+  forgotten_ = 0;
 }
 
 }  // namespace aulm::gateway

@@ -23,7 +23,7 @@ class HousekeepingTest : public testing::Test {
     EXPECT_TRUE(MigrateSchema(connection_, SchemaHistory()).ok());
     log_ = std::make_unique<LogTable>(LogTable::Open(connection_, /*fresh_epoch=*/7).value());
     deliveries_ = DeliveryIndex::Open(connection_).value();
-    state_ = std::make_unique<StateTable>(StateTable::Open(connection_).value());
+    state_ = StateTable::Open(connection_).value();
     house_ = std::make_unique<Housekeeping>(
         connection_, *log_, *deliveries_, *state_,
         Housekeeping::Rules{absl::Hours(1), /*max_bytes=*/0, /*dedupe_retention=*/absl::Hours(1)});
@@ -77,16 +77,33 @@ TEST_F(HousekeepingTest, StepWithNothingToDoAsksForRest) {
   EXPECT_EQ(log_->position().earliest, 1u);
 }
 
+TEST_F(HousekeepingTest, MergesStateInBoundedStepsOnceThereIsMuchOfIt) {
+  ASSERT_TRUE(connection_.Execute("BEGIN").ok());
+  std::vector<StateRowPtr> rows;
+  for (int i = 0; i < 20'000; ++i)
+    rows.push_back(std::make_shared<StateRow>(StateRow{absl::StrCat("test/", i), 1, "x"}));
+  ASSERT_TRUE(state_->Put(rows).ok());
+  ASSERT_TRUE(connection_.Execute("COMMIT").ok());
+  state_->Committed();
+
+  int steps = 1;
+  while (house_->Step(kThen).value() == Next::kAtOnce) ++steps;
+
+  EXPECT_GT(steps, 20'000 / 1000);
+  EXPECT_EQ(connection_.QueryInteger("SELECT count(*) FROM state").value(), 20'000);
+  EXPECT_EQ(connection_.QueryInteger("SELECT count(*) FROM state_journal").value(), 0);
+  EXPECT_EQ(state_->TakeMerged().size(), 20'000u);
+}
+
 TEST_F(HousekeepingTest, SweepGoesOnSoonUntilItCameToTheEnd) {
   ASSERT_TRUE(connection_.Execute("BEGIN").ok());
+  std::vector<StateRowPtr> rows;
   for (int i = 0; i < 2500; ++i) {
-    StateRow row;
-    row.name = absl::StrCat("test/", i);
-    row.revision = 1;
-    row.value = "x";
-    row.expires = kThen;
-    ASSERT_TRUE(state_->Put(row).ok());
+    rows.push_back(std::make_shared<StateRow>(StateRow{absl::StrCat("test/", i), 1, "x", kThen}));
   }
+  ASSERT_TRUE(state_->Put(rows).ok());
+  state_->Committed();
+  while (state_->MergeStep().value()) state_->Committed();
   ASSERT_TRUE(connection_.Execute("COMMIT").ok());
 
   EXPECT_EQ(house_->Step(kThen).value(), Next::kSoon);
