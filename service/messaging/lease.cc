@@ -56,8 +56,7 @@ void Lease::Stop() {
   if (!held) return;
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, options_.name, std::nullopt, std::nullopt});
-  store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
-               [](const std::vector<absl::StatusOr<uint64_t>>&) {});
+  store_.Write(std::move(writes), StateStore::Durability::kRelaxed, nullptr);
 }
 
 bool Lease::held() const {

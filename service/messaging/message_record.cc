@@ -52,7 +52,16 @@ stored::MessageRecord ToMessageRecord(const Send& send, const SendResult& result
   return record;
 }
 
+std::string EncodeMarks(const Send& send) {
+  if (send.labels.empty() && send.traceparent.empty()) return "";
+  v1::Event marks;
+  marks.mutable_labels()->insert(send.labels.begin(), send.labels.end());
+  if (IsTraceparent(send.traceparent)) marks.set_traceparent(send.traceparent);
+  return marks.SerializeAsString();
+}
+
 std::string EncodeMarks(const stored::MessageRecord& record) {
+  if (record.labels().empty() && record.traceparent().empty()) return "";
   v1::Event marks;
   *marks.mutable_labels() = record.labels();
   marks.set_traceparent(record.traceparent());

@@ -24,5 +24,7 @@ aulm::gateway::state::v1::MessageRecord ToMessageRecord(const Send& send, const 
 // What every event about the message carries: the fields `labels` and `traceparent` of a v1::Event, encoded. Appended
 // to another encoded event it sets them there. Empty when there are none.
 std::string EncodeMarks(const aulm::gateway::state::v1::MessageRecord& record);
+// The same of the record that this send gets.
+std::string EncodeMarks(const Send& send);
 
 }  // namespace aulm::gateway

@@ -87,17 +87,20 @@ void Quotas::Note(absl::string_view account, const absl::StatusOr<SendResult>& r
 }
 
 bool Quotas::Take(const std::string& account, const Seen& seen) {
-  {
-    absl::MutexLock lock(&mutex_);
-    const auto [place, is_new] = accounts_.try_emplace(account);
-    if (!is_new && place->second.seen.observed > seen.observed) return false;
-    place->second.seen = seen;
+  absl::MutexLock lock(&mutex_);
+  const auto [entry, is_new] = accounts_.try_emplace(account);
+  Account& place = entry->second;
+  if (!is_new && place.seen.observed > seen.observed) return false;
+  place.seen = seen;
+  if (place.limit == nullptr) {
+    place.limit = &limit_.Add({{"account", account}});
+    place.remaining = &remaining_.Add({{"account", account}});
   }
-  limit_.Add({{"account", account}}).Set(static_cast<double>(seen.limit.limit));
-  remaining_.Add({{"account", account}}).Set(static_cast<double>(seen.limit.remaining));
-  if (seen.limit.reset.has_value()) {
-    reset_.Add({{"account", account}}).Set(static_cast<double>(absl::ToUnixSeconds(*seen.limit.reset)));
-  }
+  place.limit->Set(static_cast<double>(seen.limit.limit));
+  place.remaining->Set(static_cast<double>(seen.limit.remaining));
+  if (!seen.limit.reset.has_value()) return true;
+  if (place.reset == nullptr) place.reset = &reset_.Add({{"account", account}});
+  place.reset->Set(static_cast<double>(absl::ToUnixSeconds(*seen.limit.reset)));
   return true;
 }
 
@@ -127,8 +130,7 @@ void Quotas::Store(const std::string& account) {
   }
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, account, record.SerializeAsString(), std::nullopt});
-  store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
-               [](const std::vector<absl::StatusOr<uint64_t>>&) {});
+  store_.Write(std::move(writes), StateStore::Durability::kRelaxed, nullptr);
 }
 
 std::optional<Quotas::Seen> Quotas::Known(absl::string_view account) const {

@@ -62,6 +62,10 @@ class Quotas : public std::enable_shared_from_this<Quotas> {
     Seen seen;
     absl::Time written = absl::InfinitePast();
     bool timer_set = false;
+    // Made when they first have something to tell; looking them up by label with every send would cost more.
+    prometheus::Gauge* limit = nullptr;
+    prometheus::Gauge* remaining = nullptr;
+    prometheus::Gauge* reset = nullptr;
   };
 
   Quotas(Options options, StateStore& store, Clock& clock, prometheus::Registry& registry);

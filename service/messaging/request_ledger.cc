@@ -226,8 +226,7 @@ void RequestLedger::RecordGenerated(const Send& send, absl::string_view account,
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, KeyOf(send), record.SerializeAsString(), std::nullopt, clock_.Now() + options_.retention});
   AddMessage(send, account, result, writes);
-  store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
-               [](const std::vector<absl::StatusOr<uint64_t>>&) {});
+  store_.Write(std::move(writes), StateStore::Durability::kRelaxed, nullptr);
 }
 
 }  // namespace aulm::gateway

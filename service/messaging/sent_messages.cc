@@ -56,7 +56,7 @@ void SentMessages::Add(const Send& send, absl::string_view account, const SendRe
   if (options_.on_sent) options_.on_sent(account, result);
   std::string key = MessageKey(account, send.session_id, result.message_id);
   if (key.empty()) return;
-  std::string marks = EncodeMarks(ToMessageRecord(send, result, clock_.Now()));
+  std::string marks = EncodeMarks(send);
   absl::MutexLock lock(&mutex_);
   Remember(std::move(key), std::move(marks));
 }

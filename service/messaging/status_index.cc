@@ -49,8 +49,7 @@ std::shared_ptr<StatusIndex> StatusIndex::Create(absl::Duration retention, State
 void StatusIndex::Add(absl::string_view message_key, uint64_t sequence) {
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, EntryKey(message_key, sequence), "", std::nullopt, clock_.Now() + retention_});
-  store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
-               [](const std::vector<absl::StatusOr<uint64_t>>&) {});
+  store_.Write(std::move(writes), StateStore::Durability::kRelaxed, nullptr);
 }
 
 void StatusIndex::List(absl::string_view message_key,
@@ -115,8 +114,7 @@ void StatusIndex::WriteCheckpoint() {
   std::vector<StateWrite> writes;
   writes.push_back(
       {kCheckpointBucket, kCheckpointKey, absl::StrCat(absl::ToUnixMillis(clock_.Now() - kSettled)), std::nullopt});
-  store_.Write(std::move(writes), StateStore::Durability::kRelaxed,
-               [](const std::vector<absl::StatusOr<uint64_t>>&) {});
+  store_.Write(std::move(writes), StateStore::Durability::kRelaxed, nullptr);
   clock_.CallAfter(kBetweenCheckpoints, [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->WriteCheckpoint();
   });

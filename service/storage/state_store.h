@@ -53,6 +53,8 @@ class StateStore {
 
   virtual ~StateStore() = default;
 
+  // `done` may be empty where the writes are relaxed: nobody waits for them or hears of their failure. Later calls see
+  // them all the same.
   virtual void Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) = 0;
 
   virtual void Get(std::string bucket, std::string key, GetCallback done) = 0;

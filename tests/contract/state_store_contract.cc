@@ -275,6 +275,17 @@ TEST_P(StateStoreContract, RelaxedDeleteIsSeenByWhatComesAfter) {
   EXPECT_TRUE(WriteNow(state(), PutIf("a", "again", 0), kRelaxed).ok());
 }
 
+TEST_P(StateStoreContract, RelaxedWriteThatNobodyWaitsForIsSeenByWhatComesAfter) {
+  ASSERT_TRUE(WriteNow(state(), PutOf("a", "zero")).ok());
+
+  state().Write({PutOf("a", "one"), PutOf("b", "two")}, kRelaxed, nullptr);
+  state().Write({PutIf("b", "never", 0)}, kRelaxed, nullptr);  // nobody hears that it failed
+  state().Write({}, kRelaxed, nullptr);
+
+  EXPECT_EQ(Value("a"), "one");
+  EXPECT_EQ(Value("b"), "two");
+}
+
 TEST_P(StateStoreContract, DurableAndRelaxedWritesOfOneKeyKeepTheirOrder) {
   absl::BlockingCounter open(60);
   const auto done = [&](std::vector<absl::StatusOr<uint64_t>> results) {

@@ -29,6 +29,7 @@ class FakeStateStore final : public StateStore {
         results.push_back(failure_.ok() ? Apply(std::move(write)) : absl::StatusOr<uint64_t>(failure_));
       }
     }
+    if (done == nullptr) return;
     Finish([done = std::move(done), results = std::move(results)]() mutable { std::move(done)(std::move(results)); });
   }
 

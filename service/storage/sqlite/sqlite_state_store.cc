@@ -34,22 +34,32 @@ SqliteStateStore::SqliteStateStore(std::unique_ptr<StateReader> reader, GroupWri
       next_revision_(first_revision) {}
 
 void SqliteStateStore::Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) {
+  const bool somebody_waits = done != nullptr;
   if (absl::Status refused = Admit(); !refused.ok()) {
+    if (!somebody_waits) return;
     thread_.Post([count = writes.size(), done = std::move(done), refused]() mutable {
       std::move(done)(std::vector<absl::StatusOr<uint64_t>>(count, refused));
     });
     return;
   }
-  thread_.Post([this, writes = std::move(writes), durability, done = std::move(done)]() mutable {
+  TaskThread::Task task = [this, writes = std::move(writes), durability, done = std::move(done)]() mutable {
     --open_calls_;
-    if (writes.empty()) return std::move(done)({});
+    if (writes.empty()) {
+      if (done != nullptr) std::move(done)({});
+      return;
+    }
     auto call = std::make_shared<Call>();
     call->results.assign(writes.size(), uint64_t{0});
     call->open = writes.size();
     call->done = std::move(done);
     call->durability = durability;
     for (size_t i = 0; i < writes.size(); ++i) Decide(Item{call, i, std::move(writes[i])});
-  });
+  };
+  if (somebody_waits) {
+    thread_.Post(std::move(task));
+  } else {
+    thread_.PostLazily(std::move(task));
+  }
 }
 
 void SqliteStateStore::Get(std::string bucket, std::string key, GetCallback done) {
@@ -155,7 +165,7 @@ void SqliteStateStore::Decide(Item item) {
 void SqliteStateStore::Resolve(Item& item, absl::StatusOr<uint64_t> result) {
   Call& call = *item.call;
   call.results[item.index] = std::move(result);
-  if (--call.open == 0) std::move(call.done)(std::move(call.results));
+  if (--call.open == 0 && call.done != nullptr) std::move(call.done)(std::move(call.results));
 }
 
 void SqliteStateStore::SettleRow(const StateRow& row, const absl::Status& status) {

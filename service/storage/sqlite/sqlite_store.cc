@@ -78,7 +78,7 @@ absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint6
       connection_, *log_table_, *delivery_index_, *state_table_,
       Housekeeping::Rules{options.retention, options.max_bytes, options.dedupe_retention},
       GroupWriter::Limits{options.max_queued_appends, options.max_queued_bytes}, clock, metrics_);
-  tasks_ = std::make_unique<TaskThread>();
+  tasks_ = std::make_unique<TaskThread>(clock);
   log_ = std::make_unique<SqliteEventLog>(file_, *writer_, *tasks_);
   state_ = std::make_unique<SqliteStateStore>(*std::move(state_reader), *writer_, *tasks_, clock, first_revision,
                                               options.max_open_state_calls);

@@ -5,8 +5,19 @@
 #include "absl/synchronization/notification.h"
 
 namespace aulm::gateway {
+namespace {
 
-TaskThread::TaskThread() : thread_([this] { Run(); }) {}
+constexpr absl::Duration kLazyWait = absl::Milliseconds(5);
+
+}  // namespace
+
+TaskThread::TaskThread(Clock& clock)
+    : lazy_timer_(clock,
+                  [this] {
+                    absl::MutexLock lock(&mutex_);
+                    if (waiting_ && !tasks_.empty()) posted_.Signal();
+                  }),
+      thread_([this] { Run(); }) {}
 
 TaskThread::~TaskThread() {
   {
@@ -23,6 +34,15 @@ void TaskThread::Post(Task task) {
   if (waiting_) posted_.Signal();
 }
 
+void TaskThread::PostLazily(Task task) {
+  {
+    absl::MutexLock lock(&mutex_);
+    tasks_.push_back(std::move(task));
+    if (!waiting_ || tasks_.size() > 1) return;  // it is awake, or the timer is set
+  }
+  lazy_timer_.Schedule(kLazyWait);
+}
+
 void TaskThread::Flush() {
   absl::Notification done;
   Post([&done] { done.Notify(); });
@@ -34,9 +54,12 @@ void TaskThread::Run() {
   while (true) {
     {
       absl::MutexLock lock(&mutex_);
-      while (tasks_.empty() && !stopping_) {
+      // A lazy task alone does not end the waiting: whoever signals does.
+      if (tasks_.empty() && !stopping_) {
         waiting_ = true;
-        posted_.Wait(&mutex_);
+        do {
+          posted_.Wait(&mutex_);
+        } while (tasks_.empty() && !stopping_);
         waiting_ = false;
       }
       if (tasks_.empty()) return;

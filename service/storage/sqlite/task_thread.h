@@ -6,6 +6,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
+#include "service/base/clock.h"
+#include "service/storage/sqlite/wake_timer.h"
 
 namespace aulm::gateway {
 
@@ -14,7 +16,8 @@ class TaskThread {
  public:
   using Task = absl::AnyInvocable<void() &&>;
 
-  TaskThread();
+  // `clock` outlives the thread.
+  explicit TaskThread(Clock& clock);
   // Runs everything that was posted, then ends the thread.
   ~TaskThread();
 
@@ -23,6 +26,10 @@ class TaskThread {
 
   // Never blocks. Not after the destructor began, except from a task.
   void Post(Task task);
+
+  // Posts what nobody waits for: in its order like any other, but the thread sleeps on, for some milliseconds at most,
+  // until there is company. Waking it costs more than such a task does.
+  void PostLazily(Task task);
 
   // Waits until everything posted before has run. Not from a task.
   void Flush();
@@ -35,6 +42,7 @@ class TaskThread {
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  WakeTimer lazy_timer_;
   std::thread thread_;
 };
 
