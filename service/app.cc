@@ -362,6 +362,7 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
   server.address = ToString(settings.webhook.address);
   server.limits.body_bytes = settings.limits.webhook_body_bytes;
   server.limits.connections = settings.limits.webhook_connections;
+  server.limits.connections_per_address = settings.limits.webhook_connections_per_address;
   return StartHttp(std::move(server), settings.webhook.tls, *webhook_service_, webhook_server_);
 }
 

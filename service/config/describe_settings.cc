@@ -86,6 +86,7 @@ json::object DescribeLimits(const LimitSettings& limits) {
   return {{"max_image_bytes", limits.max_image_bytes},
           {"webhook_body_bytes", limits.webhook_body_bytes},
           {"webhook_connections", limits.webhook_connections},
+          {"webhook_connections_per_address", limits.webhook_connections_per_address},
           {"webhooks_in_flight", limits.webhooks_in_flight},
           {"max_in_flight_sends", limits.max_in_flight_sends},
           {"streams", limits.streams},

@@ -185,6 +185,10 @@ class SettingsReader {
     if (limits.has_webhook_connections()) {
       ReadCount("limits.webhook_connections", limits.webhook_connections(), 1, 65536, settings.webhook_connections);
     }
+    if (limits.has_webhook_connections_per_address()) {
+      ReadCount("limits.webhook_connections_per_address", limits.webhook_connections_per_address(), 1, 65536,
+                settings.webhook_connections_per_address);
+    }
     if (limits.has_max_in_flight_sends()) {
       ReadCount("limits.max_in_flight_sends", limits.max_in_flight_sends(), 1, 1'000'000, settings.max_in_flight_sends);
     }

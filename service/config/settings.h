@@ -73,7 +73,8 @@ struct AccountSettings {
 struct LimitSettings {
   size_t max_image_bytes = 5 << 20;                     // of raw bytes, before base64
   size_t webhook_body_bytes = 1 << 20;                  // of a delivery
-  size_t webhook_connections = 1024;                    // at the limit the oldest incomplete request gives way
+  size_t webhook_connections = 1024;                    // at the limit an idle one, else the slowest gives way
+  size_t webhook_connections_per_address = 512;         // the same, among those of one address
   size_t max_in_flight_sends = 10'000;                  // beyond it OVERLOADED
   size_t webhooks_in_flight = 8192;                     // taken and not yet durable; beyond it 429
   size_t streams = 10'000;                              // SubscribeEvents streams

@@ -42,9 +42,9 @@ ServedReply ReplyTo(HttpRefusal refusal, const HttpLimits& limits) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(std::shared_ptr<HttpWorker> worker, std::string remote_address)
-    : worker_(std::move(worker)), remote_address_(std::move(remote_address)), reader_(worker_->limits()) {
-  reader_.request().remote_address = remote_address_;
+HttpConnection::HttpConnection(std::shared_ptr<HttpWorker> worker, Peer peer)
+    : worker_(std::move(worker)), peer_(std::move(peer)), reader_(worker_->limits()) {
+  reader_.request().remote_address = peer_.address;
 }
 
 void HttpConnection::Begin() {
@@ -56,6 +56,10 @@ void HttpConnection::Begin() {
 void HttpConnection::Enter(Phase phase, HttpWorker::Room room, absl::Duration limit) {
   phase_ = phase;
   deadline_ = steady_clock::now() + absl::ToChronoNanoseconds(limit);
+  MoveTo(room);
+}
+
+void HttpConnection::MoveTo(HttpWorker::Room room) {
   if (room == room_) return;
   worker_->Move(place_, room_, room);
   room_ = room;
@@ -64,7 +68,7 @@ void HttpConnection::Enter(Phase phase, HttpWorker::Room room, absl::Duration li
 void HttpConnection::OnReady(const ErrorCode& error) {
   if (phase_ == Phase::kClosed) return;
   if (error) {
-    worker_->service().OnRefused(HttpRefusal::kHandshake, remote_address_, "the TLS handshake failed");
+    worker_->service().OnRefused(HttpRefusal::kHandshake, peer_.address, "the TLS handshake failed");
     return Close();
   }
   // The header's time goes on from accept: a new connection that sends nothing is worth no more than a slow one.
@@ -80,7 +84,7 @@ void HttpConnection::OnRead(const ErrorCode& error, size_t bytes) {
   }
   if (error) {
     if (reader_.started()) {
-      worker_->service().OnRefused(HttpRefusal::kUnfinished, remote_address_, "the peer ended the connection");
+      worker_->service().OnRefused(HttpRefusal::kUnfinished, peer_.address, "the peer ended the connection");
     }
     return Close();
   }
@@ -119,7 +123,7 @@ bool HttpConnection::Step() {
   }
   if (phase_ != Phase::kBody && reader_.started() && reader_.request().arrived == steady_clock::time_point()) {
     reader_.request().arrived = steady_clock::now();
-    if (phase_ == Phase::kIdle) Enter(Phase::kHeader, HttpWorker::Room::kIncomplete, worker_->limits().header_time);
+    if (phase_ == Phase::kIdle) Enter(Phase::kHeader, HttpWorker::Room::kWaiting, worker_->limits().header_time);
   }
   switch (reader_.Advance()) {
     case RequestReader::Progress::kNeedMore:
@@ -145,10 +149,10 @@ bool HttpConnection::OnHeader() {
   }
   if (!reader_.body_missing()) return true;
   if (!reader_.wants_continue()) {
-    Enter(Phase::kBody, HttpWorker::Room::kIncomplete, worker_->limits().body_time);
+    Enter(Phase::kBody, HttpWorker::Room::kWaiting, worker_->limits().body_time);
     return true;
   }
-  Enter(Phase::kContinuing, HttpWorker::Room::kIncomplete, worker_->limits().body_time);
+  Enter(Phase::kContinuing, HttpWorker::Room::kWaiting, worker_->limits().body_time);
   head_ = "HTTP/1.1 100 Continue\r\n\r\n";
   if (!StartWrite({boost::asio::buffer(head_), boost::asio::const_buffer()})) return false;
   if (phase_ == Phase::kClosed) return false;
@@ -166,7 +170,7 @@ bool HttpConnection::OnRequest() {
 
 bool HttpConnection::OnReaderRefusal() {
   CountBody();
-  worker_->service().OnRefused(reader_.refusal(), remote_address_, reader_.detail());
+  worker_->service().OnRefused(reader_.refusal(), peer_.address, reader_.detail());
   return Write(ReplyTo(reader_.refusal(), worker_->limits()), true) && AfterWriting();
 }
 
@@ -194,7 +198,9 @@ bool HttpConnection::Write(ServedReply reply, bool close) {
   body_ = head_alone ? std::string() : std::move(reply.body);
   if (!head_alone) source_ = std::move(reply.source);
   Enter(Phase::kWriting, HttpWorker::Room::kBusy, worker_->limits().write_time);
-  return StartWrite({boost::asio::buffer(head_), boost::asio::buffer(body_)});
+  if (StartWrite({boost::asio::buffer(head_), boost::asio::buffer(body_)})) return true;
+  if (phase_ == Phase::kWriting) MoveTo(HttpWorker::Room::kWaiting);  // the kernel has no room for all of it
+  return false;
 }
 
 bool HttpConnection::WritePiece(ServedReply piece) {
@@ -227,7 +233,7 @@ bool HttpConnection::AfterWriting() {
   if (phase_ == Phase::kClosed) return false;
   if (source_ != nullptr && !worker_->draining()) return AskForPiece();
   if (close_after_writing_ || worker_->draining()) {
-    Enter(Phase::kLingering, HttpWorker::Room::kBusy, worker_->limits().linger_time);
+    Enter(Phase::kLingering, HttpWorker::Room::kIdle, worker_->limits().linger_time);
     StartGoodbye();
     return false;
   }
@@ -264,20 +270,20 @@ void HttpConnection::CheckTime(steady_clock::time_point now) {
   switch (phase_) {
     case Phase::kHandshake:
     case Phase::kHeader:
-      service.OnRefused(HttpRefusal::kHeaderTime, remote_address_, "the header took too long");
+      service.OnRefused(HttpRefusal::kHeaderTime, peer_.address, "the header took too long");
       return Close();
     case Phase::kContinuing:
     case Phase::kBody:
-      service.OnRefused(HttpRefusal::kBodyTime, remote_address_, "the body took too long");
+      service.OnRefused(HttpRefusal::kBodyTime, peer_.address, "the body took too long");
       return Close();
     case Phase::kHandling:
-      service.OnRefused(HttpRefusal::kAnswerTime, remote_address_, "the service took too long");
+      service.OnRefused(HttpRefusal::kAnswerTime, peer_.address, "the service took too long");
       if (source_ != nullptr) return Close();  // the status line has long gone out
       ++ticket_;                               // its reply, should it come, finds nobody
       reply_ = ReplyTo(HttpRefusal::kAnswerTime, worker_->limits());
       return Advance();
     case Phase::kWriting:
-      service.OnRefused(HttpRefusal::kWriteTime, remote_address_, "the answer was not taken in time");
+      service.OnRefused(HttpRefusal::kWriteTime, peer_.address, "the answer was not taken in time");
       return Close();
     case Phase::kIdle:
     case Phase::kLingering:
@@ -288,8 +294,8 @@ void HttpConnection::CheckTime(steady_clock::time_point now) {
 }
 
 void HttpConnection::Displace() {
-  if (phase_ != Phase::kIdle) {
-    worker_->service().OnRefused(HttpRefusal::kDisplaced, remote_address_, "gave way to a newer connection");
+  if (phase_ != Phase::kIdle && phase_ != Phase::kLingering) {
+    worker_->service().OnRefused(HttpRefusal::kDisplaced, peer_.address, "gave way to a newer connection");
   }
   Close();
 }
@@ -309,7 +315,7 @@ void HttpConnection::Close() {
   ErrorCode ignored;
   socket().close(ignored);
   worker_->CountIncompleteBytes(-std::exchange(counted_bytes_, 0));
-  worker_->Leave(place_, room_);
+  worker_->Leave(place_, room_, peer_.origin);
 }
 
 }  // namespace aulm::gateway

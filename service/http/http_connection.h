@@ -22,6 +22,11 @@ namespace aulm::gateway {
 // is called. Internal to service/http.
 class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<HttpConnection> {
  public:
+  struct Peer {
+    std::string address;  // "192.0.2.1:41234"
+    std::string origin;   // what counts as one address: the worker's word
+  };
+
   // Enters the worker's rooms and starts reading.
   void Begin();
 
@@ -36,6 +41,9 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   // Bytes held of a body that is not complete.
   int64_t incomplete_bytes() const { return counted_bytes_; }
 
+  // Whose connection it is: counts against the limit of one address.
+  const std::string& origin() const { return peer_.origin; }
+
   // Gives way to another connection.
   void Displace();
 
@@ -49,7 +57,7 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   using ErrorCode = boost::system::error_code;
   using Buffers = std::array<boost::asio::const_buffer, 2>;
 
-  HttpConnection(std::shared_ptr<HttpWorker> worker, std::string remote_address);
+  HttpConnection(std::shared_ptr<HttpWorker> worker, Peer peer);
 
   virtual boost::asio::ip::tcp::socket& socket() = 0;
   // Ends with OnReady.
@@ -85,6 +93,7 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   };
 
   void Enter(Phase phase, HttpWorker::Room room, absl::Duration limit);
+  void MoveTo(HttpWorker::Room room);
   // Goes as far as it can without waiting for anybody.
   void Advance();
   // One step; false when somebody must be waited for.
@@ -104,10 +113,10 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   void CountBody();
 
   const std::shared_ptr<HttpWorker> worker_;
-  const std::string remote_address_;
+  const Peer peer_;
   RequestReader reader_;
   Phase phase_ = Phase::kHandshake;
-  HttpWorker::Room room_ = HttpWorker::Room::kIncomplete;
+  HttpWorker::Room room_ = HttpWorker::Room::kWaiting;
   HttpWorker::Place place_;
   bool advancing_ = false;
   bool close_after_writing_ = false;

@@ -31,8 +31,15 @@ struct HttpLimits {
   size_t body_bytes = 1 << 20;
   // Of bodies that are not complete, over all connections.
   size_t incomplete_body_bytes = 128 << 20;
-  // At the limit, a new connection takes the place of the longest idle one, else of the oldest incomplete request.
+  // At the limit, a new connection takes the place of the longest idle one, else of the one that has waited longest for
+  // its peer to go on with a request or to take an answer.
   size_t connections = 1024;
+  // Of one address (an IPv6 address counts by its first 64 bits, which one host may choose from). At the limit, a new
+  // connection takes the place of another of that address, in the same order.
+  size_t connections_per_address = 512;
+  // What the kernel may hold for a connection in each direction: of requests that are not read, of answers not taken.
+  int receive_buffer_bytes = 256 << 10;
+  int send_buffer_bytes = 64 << 10;
 };
 
 }  // namespace aulm::gateway

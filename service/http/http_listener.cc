@@ -40,6 +40,7 @@ absl::StatusOr<tcp::endpoint> Resolve(absl::string_view name, absl::string_view 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<HttpListener>> HttpListener::Listen(absl::string_view name, absl::string_view address,
+                                                                   const HttpLimits& limits,
                                                                    std::vector<std::shared_ptr<HttpWorker>> workers) {
   absl::StatusOr<tcp::endpoint> endpoint = Resolve(name, address, workers.front()->io());
   if (!endpoint.ok()) return endpoint.status();
@@ -48,6 +49,9 @@ absl::StatusOr<std::shared_ptr<HttpListener>> HttpListener::Listen(absl::string_
   boost::system::error_code error;
   acceptor.open(endpoint->protocol(), error);
   if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+  // Accepted sockets have these from the listening one: the size of the window is settled in the handshake.
+  if (!error) acceptor.set_option(tcp::acceptor::receive_buffer_size(limits.receive_buffer_bytes), error);
+  if (!error) acceptor.set_option(tcp::acceptor::send_buffer_size(limits.send_buffer_bytes), error);
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {

@@ -20,12 +20,14 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
   const size_t threads = static_cast<size_t>(std::clamp(options.threads, 1, 2));
   HttpLimits share = options.limits;
   share.incomplete_body_bytes /= threads;
+  share.connections_per_address = (share.connections_per_address + threads - 1) / threads;
   std::vector<std::shared_ptr<HttpWorker>> workers;
   for (size_t i = 0; i < threads; ++i) {
     const size_t connections = (options.limits.connections + threads - 1) / threads;
     workers.push_back(std::make_shared<HttpWorker>(share, connections, service));
   }
-  absl::StatusOr<std::shared_ptr<HttpListener>> listener = HttpListener::Listen(options.name, options.address, workers);
+  absl::StatusOr<std::shared_ptr<HttpListener>> listener =
+      HttpListener::Listen(options.name, options.address, options.limits, workers);
   if (!listener.ok()) return listener.status();
   (*listener)->SetTls(std::move(tls));
   for (const auto& worker : workers) worker->Start();

@@ -33,7 +33,7 @@ struct HttpServerOptions {
   // Host and port: "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0". Port 0 takes any free port.
   std::string address;
   HttpLimits limits;
-  // 1 or 2. Connections are dealt out over the threads, and so is the limit of connections.
+  // 1 or 2. Connections are dealt out over the threads, and so are the limits of connections.
   int threads = 1;
   // Absent: plain HTTP. Used by Start alone.
   std::optional<TlsPem> tls;

@@ -36,6 +36,8 @@ absl::string_view HttpRefusalName(HttpRefusal refusal) {
       return "displaced";
     case HttpRefusal::kConnectionLimit:
       return "connection_limit";
+    case HttpRefusal::kAddressLimit:
+      return "address_limit";
     case HttpRefusal::kAnswerTime:
       return "answer_time";
     case HttpRefusal::kHandshake:

@@ -77,6 +77,7 @@ enum class HttpRefusal {
   kWriteTime,
   kDisplaced,        // gave way to a newer connection
   kConnectionLimit,  // a new connection for which nobody could give way
+  kAddressLimit,     // the same, among those of its address
   kAnswerTime,       // 503: the service did not answer in time
   kHandshake,        // TLS failed
 };

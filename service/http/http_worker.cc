@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "service/http/http_connection.h"
+#include "service/http/origin.h"
 #include "service/http/reply_writer.h"
 #include "service/http/tcp_connection.h"
 #include "service/http/tls_connection.h"
@@ -74,30 +75,43 @@ void HttpWorker::AdoptHere(boost::asio::ip::tcp::socket socket, std::shared_ptr<
   if (error || draining_) return give_up();  // gone already
   const std::string address =
       remote.address().is_v6() ? "[" + remote.address().to_string() + "]" : remote.address().to_string();
-  std::string remote_address = address + ":" + std::to_string(remote.port());
-  const size_t held = rooms_[0].size() + rooms_[1].size() + rooms_[2].size();
-  if (held >= most_connections_ && !Displace()) {
-    service_->OnRefused(HttpRefusal::kConnectionLimit, remote_address, "every connection is busy");
-    return give_up();
-  }
+  HttpConnection::Peer peer{address + ":" + std::to_string(remote.port()), OriginOf(remote.address())};
+  if (!MakeRoom(peer.origin, peer.address)) return give_up();
   socket.non_blocking(true, error);
   socket.set_option(boost::asio::ip::tcp::no_delay(true), error);
   std::shared_ptr<HttpConnection> connection;
   if (tls != nullptr) {
-    connection = std::make_shared<TlsConnection>(shared_from_this(), std::move(socket), std::move(tls),
-                                                 std::move(remote_address));
+    connection = std::make_shared<TlsConnection>(shared_from_this(), std::move(socket), std::move(tls), peer);
   } else {
-    connection = std::make_shared<TcpConnection>(shared_from_this(), std::move(socket), std::move(remote_address));
+    connection = std::make_shared<TcpConnection>(shared_from_this(), std::move(socket), peer);
   }
+  ++origins_[peer.origin];
   connection->Begin();
   if (!sweeping_) ScheduleSweep();
 }
 
-bool HttpWorker::Displace() {
-  for (const Room room : {Room::kIdle, Room::kIncomplete}) {
-    if (List(room).empty()) continue;
-    const std::shared_ptr<HttpConnection> oldest = List(room).front();
-    oldest->Displace();
+bool HttpWorker::MakeRoom(const std::string& origin, absl::string_view remote_address) {
+  const auto of_origin = origins_.find(origin);
+  if (of_origin != origins_.end() && of_origin->second >= limits_.connections_per_address && !Displace(&origin)) {
+    service_->OnRefused(HttpRefusal::kAddressLimit, remote_address, "every connection of the address is busy");
+    return false;
+  }
+  const size_t held = rooms_[0].size() + rooms_[1].size() + rooms_[2].size();
+  if (held >= most_connections_ && !Displace(nullptr)) {
+    service_->OnRefused(HttpRefusal::kConnectionLimit, remote_address, "every connection is busy");
+    return false;
+  }
+  return true;
+}
+
+bool HttpWorker::Displace(const std::string* origin) {
+  for (const Room room : {Room::kIdle, Room::kWaiting}) {
+    const auto oldest = std::find_if(List(room).begin(), List(room).end(), [origin](const auto& connection) {
+      return origin == nullptr || connection->origin() == *origin;
+    });
+    if (oldest == List(room).end()) continue;
+    const std::shared_ptr<HttpConnection> displaced = *oldest;
+    displaced->Displace();
     return true;
   }
   return false;
@@ -109,8 +123,9 @@ HttpWorker::Place HttpWorker::Enter(std::shared_ptr<HttpConnection> connection, 
 
 void HttpWorker::Move(Place place, Room from, Room to) { List(to).splice(List(to).end(), List(from), place); }
 
-void HttpWorker::Leave(Place place, Room room) {
+void HttpWorker::Leave(Place place, Room room, const std::string& origin) {
   List(room).erase(place);
+  if (const auto found = origins_.find(origin); --found->second == 0) origins_.erase(found);
   open_.fetch_sub(1, std::memory_order_relaxed);
   service_->OnConnections(-1);
   if (draining_ && rooms_[0].empty() && rooms_[1].empty() && rooms_[2].empty()) {
@@ -123,12 +138,12 @@ void HttpWorker::Leave(Place place, Room room) {
 void HttpWorker::CountIncompleteBytes(int64_t change) {
   incomplete_bytes_ += change;
   if (change <= 0) return;
-  const auto& incomplete = List(Room::kIncomplete);
+  const auto& waiting = List(Room::kWaiting);
   while (incomplete_bytes_ > static_cast<int64_t>(limits_.incomplete_body_bytes)) {
     // Only those that hold bytes: sending away the others would free nothing.
-    const auto oldest = std::find_if(incomplete.begin(), incomplete.end(),
+    const auto oldest = std::find_if(waiting.begin(), waiting.end(),
                                      [](const auto& connection) { return connection->incomplete_bytes() > 0; });
-    if (oldest == incomplete.end()) return;
+    if (oldest == waiting.end()) return;
     const std::shared_ptr<HttpConnection> displaced = *oldest;
     displaced->Displace();
   }
@@ -156,7 +171,7 @@ void HttpWorker::BringDeliveries() {
 
 void HttpWorker::ForEach(void (*call)(HttpConnection&, std::chrono::steady_clock::time_point)) {
   const auto now = std::chrono::steady_clock::now();
-  for (const Room room : {Room::kIdle, Room::kIncomplete, Room::kBusy}) {
+  for (const Room room : {Room::kIdle, Room::kWaiting, Room::kBusy}) {
     for (auto place = List(room).begin(); place != List(room).end();) {
       const std::shared_ptr<HttpConnection> connection = *place;
       ++place;  // the call may take the connection off this list

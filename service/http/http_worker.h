@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "service/http/http_limits.h"
@@ -32,9 +33,9 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
  public:
   // What a connection is doing, as far as it matters when room is short.
   enum class Room {
-    kIdle,        // between requests: goes first
-    kIncomplete,  // a request is being read: goes next, the oldest first
-    kBusy,        // a request is being answered: stays
+    kIdle,     // between requests, or after the last answer: goes first
+    kWaiting,  // waits for the peer to go on with a request or to take an answer: goes next, the longest first
+    kBusy,     // a request is being answered: stays
   };
   using Place = std::list<std::shared_ptr<HttpConnection>>::iterator;
 
@@ -70,7 +71,7 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
   bool draining() const { return draining_; }
   Place Enter(std::shared_ptr<HttpConnection> connection, Room room);
   void Move(Place place, Room from, Room to);
-  void Leave(Place place, Room room);
+  void Leave(Place place, Room room, const std::string& origin);
 
   // The bytes of incomplete bodies change by so much; over the limit, the oldest of the requests that
   // hold some give way.
@@ -87,8 +88,10 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
   };
 
   void AdoptHere(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls);
-  // Ends the connection that gives way to others; false when there is none.
-  bool Displace();
+  // Makes room for one more connection, of that origin; false when nobody can give way, which was told.
+  bool MakeRoom(const std::string& origin, absl::string_view remote_address);
+  // Ends the connection that gives way to others, among those of `origin` (null: among all); false when there is none.
+  bool Displace(const std::string* origin);
   void DrainHere(absl::Duration grace);
   void CloseAll();
   void BringDeliveries() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -108,6 +111,7 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
 
   // Of the worker's thread.
   std::list<std::shared_ptr<HttpConnection>> rooms_[3];
+  absl::flat_hash_map<std::string, size_t> origins_;  // connections of each
   boost::asio::steady_timer sweep_timer_;
   boost::asio::steady_timer grace_timer_;
   bool sweeping_ = false;

@@ -6,9 +6,8 @@
 
 namespace aulm::gateway {
 
-TcpConnection::TcpConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket,
-                             std::string remote_address)
-    : HttpConnection(std::move(worker), std::move(remote_address)), socket_(std::move(socket)) {}
+TcpConnection::TcpConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket, Peer peer)
+    : HttpConnection(std::move(worker), std::move(peer)), socket_(std::move(socket)) {}
 
 void TcpConnection::StartHandshake() { OnReady({}); }
 

@@ -11,7 +11,7 @@ namespace aulm::gateway {
 class TcpConnection final : public HttpConnection {
  public:
   // `socket` is non-blocking.
-  TcpConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket, std::string remote_address);
+  TcpConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket, Peer peer);
 
  protected:
   boost::asio::ip::tcp::socket& socket() override { return socket_; }

@@ -6,8 +6,8 @@
 namespace aulm::gateway {
 
 TlsConnection::TlsConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket,
-                             std::shared_ptr<boost::asio::ssl::context> context, std::string remote_address)
-    : HttpConnection(std::move(worker), std::move(remote_address)),
+                             std::shared_ptr<boost::asio::ssl::context> context, Peer peer)
+    : HttpConnection(std::move(worker), std::move(peer)),
       context_(std::move(context)),
       stream_(std::move(socket), *context_) {}
 

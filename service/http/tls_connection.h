@@ -13,7 +13,7 @@ namespace aulm::gateway {
 class TlsConnection final : public HttpConnection {
  public:
   TlsConnection(std::shared_ptr<HttpWorker> worker, boost::asio::ip::tcp::socket socket,
-                std::shared_ptr<boost::asio::ssl::context> context, std::string remote_address);
+                std::shared_ptr<boost::asio::ssl::context> context, Peer peer);
 
  protected:
   boost::asio::ip::tcp::socket& socket() override { return stream_.next_layer(); }

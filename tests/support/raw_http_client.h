@@ -50,6 +50,15 @@ class RawHttpClient {
     ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   }
 
+  // Connects from `source` (any of 127.0.0.0/8 is ours) to `address`.
+  RawHttpClient(absl::string_view source, absl::string_view address) : RawHttpClient() {
+    sockaddr_in own{};
+    own.sin_family = AF_INET;
+    const bool bound = ::inet_pton(AF_INET, std::string(source).c_str(), &own.sin_addr) == 1 &&
+                       ::bind(socket_, reinterpret_cast<const sockaddr*>(&own), sizeof(own)) == 0;
+    if (bound) Connect(address);
+  }
+
   // `address` is "127.0.0.1:41234". `receive_buffer` bounds the kernel's buffer, for readers that are to be slow.
   explicit RawHttpClient(absl::string_view address, int receive_buffer = 0) : RawHttpClient(receive_buffer) {
     Connect(address);

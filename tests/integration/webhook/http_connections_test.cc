@@ -90,6 +90,78 @@ TEST(HttpConnectionsTest, SlowConnectionsBeyondTheLimitDoNotKeepAGoodOneOut) {
   MakeIdle(good);
 }
 
+HttpServerOptions PerAddress(size_t most) {
+  HttpServerOptions options;
+  options.limits.connections_per_address = most;
+  return options;
+}
+
+TEST(HttpConnectionsTest, AtItsLimitAnAddressMakesRoomByItsOwnConnectionsAlone) {
+  ScriptedHttpService service;
+  const auto server = StartServer(service, PerAddress(2));
+  RawHttpClient other("127.0.0.2", server->address());
+  MakeIdle(other);  // the longest idle of all, and of another address
+  RawHttpClient incomplete("127.0.0.3", server->address());
+  incomplete.Send(kIncomplete);
+  service.AwaitConnections(2);
+  RawHttpClient idle("127.0.0.3", server->address());
+  MakeIdle(idle);
+  RawHttpClient latest("127.0.0.3", server->address());
+  MakeIdle(latest);
+  EXPECT_TRUE(idle.ReadsEnd());
+  MakeIdle(other);
+  incomplete.Send(" a\r\n\r\n");
+  EXPECT_EQ(incomplete.ReadReply().status, 200);
+}
+
+TEST(HttpConnectionsTest, AnAddressWhoseConnectionsAreAllBusyGetsNoFurther) {
+  ScriptedHttpService service;
+  const auto server = StartServer(service, PerAddress(1));
+  RawHttpClient busy("127.0.0.2", server->address());
+  busy.Send(kHeld);
+  service.AwaitHeld(1);
+  EXPECT_TRUE(RawHttpClient("127.0.0.2", server->address()).ReadsEnd());
+  service.AwaitRefusal(HttpRefusal::kAddressLimit);
+  RawHttpClient other("127.0.0.3", server->address());
+  MakeIdle(other);
+  service.AnswerHeld(1);
+  EXPECT_EQ(busy.ReadReply().status, 200);
+  MakeIdle(busy);
+}
+
+TEST(HttpConnectionsTest, ClosedConnectionsNoLongerCountForTheirAddress) {
+  ScriptedHttpService service;
+  const auto server = StartServer(service, PerAddress(1));
+  for (int i = 0; i < 3; ++i) {
+    RawHttpClient client("127.0.0.2", server->address());
+    client.Send(kHeld);
+    service.AnswerHeld(1);
+    EXPECT_EQ(client.ReadReply().status, 200);
+    client.Close();
+    service.AwaitConnections(0);
+  }
+}
+
+// Its answers fill every buffer between us, and it takes none of them.
+void StopReading(RawHttpClient& client) { client.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n"); }
+
+TEST(HttpConnectionsTest, ReadersThatTakeNothingGiveWay) {
+  ScriptedHttpService service;
+  HttpServerOptions options = Connections(2);
+  options.limits.write_time = absl::Hours(1);
+  const auto server = StartServer(service, std::move(options));
+  RawHttpClient older(server->address(), /*receive_buffer=*/4096);
+  StopReading(older);
+  service.AwaitRequests(1);
+  RawHttpClient newer(server->address(), /*receive_buffer=*/4096);
+  StopReading(newer);
+  service.AwaitRequests(2);
+  RawHttpClient good(server->address());
+  MakeIdle(good);
+  service.AwaitRefusal(HttpRefusal::kDisplaced);
+  service.AwaitConnections(2);
+}
+
 TEST(HttpConnectionsTest, IncompleteBodiesOverTheirMemoryMakeTheOldestGiveWay) {
   ScriptedHttpService service;
   HttpServerOptions options;

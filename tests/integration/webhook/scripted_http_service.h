@@ -36,6 +36,7 @@ class ScriptedHttpService final : public HttpService {
     if (request.path == "/close") echo.close = true;
     if (request.path == "/forgotten") return;
     absl::MutexLock lock(&mutex_);
+    ++requests_;
     if (request.path == "/held") {
       held_.emplace_back(std::move(reply), std::move(echo));
       return;
@@ -71,6 +72,13 @@ class ScriptedHttpService final : public HttpService {
     for (auto& [reply, echo] : answers) std::move(reply).Send(std::move(echo));
   }
 
+  // Waits until so many requests have come.
+  void AwaitRequests(int count) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [this, count]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return requests_ >= count; };
+    mutex_.Await(absl::Condition(&enough));
+  }
+
   // Waits until that refusal was reported.
   void AwaitRefusal(HttpRefusal refusal) {
     absl::MutexLock lock(&mutex_);
@@ -97,6 +105,7 @@ class ScriptedHttpService final : public HttpService {
   std::vector<std::pair<Reply, ServedReply>> held_ ABSL_GUARDED_BY(mutex_);
   std::vector<HttpRefusal> refusals_ ABSL_GUARDED_BY(mutex_);
   int connections_ ABSL_GUARDED_BY(mutex_) = 0;
+  int requests_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 // A server on a free loopback port; ends the test's process when it cannot start.

@@ -348,6 +348,10 @@ const BadSettings kTable[] = {
      {},
      "limits.webhook_connections: 65537 is not within 1 to 65536: give a number in that range, or leave it out for "
      "1024"},
+    {R"({"limits": {"webhook_connections_per_address": 0}})",
+     {},
+     "limits.webhook_connections_per_address: 0 is not within 1 to 65536: give a number in that range, or leave it out "
+     "for 512"},
     {R"({"limits": {"webhooks_in_flight": -1}})",
      {},
      "limits.webhooks_in_flight: -1 is not within 1 to 1000000: give a number in that range, or leave it out for 8192"},
@@ -377,7 +381,7 @@ const BadSettings kTable[] = {
      {},
      "limits.threads: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
-     "default_deadline, max_in_flight_sends"},
+     "default_deadline, max_in_flight_sends, webhook_connections_per_address"},
     {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "session_poll_interval": "60s")"),
      {},
      "accounts[0].session_poll_interval: stands without session_ids: list the sessions that are to be watched under "

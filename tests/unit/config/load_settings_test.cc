@@ -85,7 +85,8 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
                   "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"], "session_poll_interval": "60s",
                   "suspect_after": "0s"}],
     "sends": {"request_id_retention": "3600s", "refuse_when_quota_used_up": true},
-    "limits": {"max_image_bytes": 1024, "webhook_body_bytes": 1025, "webhook_connections": 1, "webhooks_in_flight": 2,
+    "limits": {"max_image_bytes": 1024, "webhook_body_bytes": 1025, "webhook_connections": 1,
+               "webhook_connections_per_address": 4, "webhooks_in_flight": 2,
                "streams": 3, "stream_max_age": "60s", "stream_stall": "1s", "ring_bytes": 1048576,
                "send_settle": "1.5s", "default_deadline": "2s"},
     "log": {"level": "debug"}})");
@@ -118,6 +119,7 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
   EXPECT_EQ(settings.limits.max_image_bytes, 1024u);
   EXPECT_EQ(settings.limits.webhook_body_bytes, 1025u);
   EXPECT_EQ(settings.limits.webhook_connections, 1u);
+  EXPECT_EQ(settings.limits.webhook_connections_per_address, 4u);
   EXPECT_EQ(settings.limits.webhooks_in_flight, 2u);
   EXPECT_EQ(settings.limits.streams, 3u);
   EXPECT_EQ(settings.limits.stream_max_age, absl::Minutes(1));
@@ -280,6 +282,7 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "max_image_bytes": 5242880,
     "webhook_body_bytes": 1048576,
     "webhook_connections": 1024,
+    "webhook_connections_per_address": 512,
     "webhooks_in_flight": 8192,
     "max_in_flight_sends": 10000,
     "streams": 10000,
