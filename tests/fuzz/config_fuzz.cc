@@ -17,6 +17,7 @@
 #include "service/config/config_json.h"
 #include "service/config/describe_settings.h"
 #include "service/config/make_settings.h"
+#include "tests/support/test_certificate_pem.h"
 
 namespace {
 
@@ -44,6 +45,10 @@ absl::StatusOr<Secret> ReadFile(const std::string& path) {
   if (path == "secrets") return Secret(absl::StrCat(kCanary, "-a\n", kCanary, "-b\n"));
   if (path == "more-secrets") return Secret(absl::StrCat(kCanary, "-c\n"));
   if (path == "empty") return Secret();
+  static const aulm::gateway::TestCertificatePem& pem =
+      *new aulm::gateway::TestCertificatePem(aulm::gateway::MakeTestCertificate("gateway"));
+  if (path == "cert") return Secret(pem.certificate);
+  if (path == "cert-key") return Secret(pem.key);
   return absl::NotFoundError("cannot be read (No such file or directory)");
 }
 
