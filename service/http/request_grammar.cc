@@ -16,6 +16,10 @@ constexpr size_t kMostDigits = 18;  // of a content-length: whatever fits is far
 
 absl::string_view Borrow(boost::beast::string_view view) { return {view.data(), view.size()}; }
 
+bool IsFraming(http::field field) {
+  return field == http::field::host || field == http::field::content_length || field == http::field::transfer_encoding;
+}
+
 bool IsVisible(absl::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
@@ -75,6 +79,9 @@ void RequestGrammar::on_field_impl(Field field, View name, View value, Error& er
   }
   const absl::string_view text = Borrow(value);
   request_.headers.push_back({Borrow(name), text});
+  if (IsFraming(field) && !text.empty() && (text.data()[-1] == '\t' || text.data()[text.size()] == '\t')) {
+    return Fail("a tab beside a value that frames the request", error);  // allowed, and not read alike by everybody
+  }
   switch (field) {
     case Field::host:
       if (++hosts_ > 1) return Fail("more than one host", error);
@@ -87,12 +94,12 @@ void RequestGrammar::on_field_impl(Field field, View name, View value, Error& er
       if (!absl::EqualsIgnoreCase(text, "chunked")) return Fail("a transfer-encoding other than chunked", error);
       return;
     case Field::expect:
-      if (absl::EqualsIgnoreCase(text, "100-continue")) {
+      if (!expects_continue_ && absl::EqualsIgnoreCase(text, "100-continue")) {
         expects_continue_ = true;
         return;
       }
       unknown_expectation_ = true;
-      return Fail("an expectation other than 100-continue", error);
+      return Fail("an expectation other than 100-continue, or two", error);
     default:
       return;
   }

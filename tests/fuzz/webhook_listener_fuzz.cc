@@ -2,6 +2,8 @@
 // first byte says in what pieces it is sent; $SIG in it becomes the signature of what stands behind the first empty
 // line, so that deliveries get through. Whatever comes: every delivery that was verified is answered 200 and nothing
 // else is, the connection ends, and a good delivery afterwards is taken.
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -86,6 +88,9 @@ std::vector<int> Exchange(const std::string& address, absl::string_view bytes, s
     if (reply.status == 0) break;
     statuses.push_back(reply.status);
   }
+  // Both sides have said goodbye: a reset now keeps the port from waiting, of which there are not enough for this.
+  const linger reset{1, 0};
+  setsockopt(client.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
   return statuses;
 }
 
