@@ -8,44 +8,28 @@
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/error_report.h"
 #include "client_stubs/cpp/aulmctl/event_flags.h"
+#include "client_stubs/cpp/aulmctl/event_notices.h"
 #include "client_stubs/cpp/aulmctl/event_text.h"
 #include "client_stubs/cpp/aulmctl/events_consume.h"
 #include "client_stubs/cpp/aulmctl/json_line.h"
 #include "client_stubs/cpp/aulmctl/output.h"
 #include "client_stubs/cpp/aulmctl/stop_signals.h"
-#include "client_stubs/cpp/aulmctl/terminal_text.h"
 
 // aulmctl events follow: prints events as they come, over restarts of the gateway, until it is stopped.
 namespace aulm::gateway::ctl {
 namespace {
 
+// What is printed of a durable subscription counts as acknowledged this much later at most.
+constexpr absl::Duration kAcknowledgeInterval = absl::Milliseconds(200);
+
 struct Flags {
   EventFlags events;
   std::string cursor_file;
   uint64_t count = 0;  // 0: without end
-  ConsumeFlags consume;
+  std::string subscription;
+  std::string consumer_id;
+  bool take_over = false;
 };
-
-std::string Because(const client::CallError& error) {
-  return absl::StrCat(error.reason.empty() ? client::CodeName(error.code) : error.reason, ": ", OneLine(error.message));
-}
-
-client::FollowOptions FollowOptions(const Flags& flags) {
-  client::FollowOptions options;
-  flags.events.FillIn(options.request);
-  const auto interrupted = std::make_shared<bool>(false);
-  options.on_started = [interrupted](const v1::Started&) {
-    if (std::exchange(*interrupted, false)) Tell("aulmctl: connected again");
-  };
-  options.on_interrupted = [interrupted](const client::CallError& error, absl::Duration wait) {
-    *interrupted = true;
-    Tell(absl::StrCat("aulmctl: ", Because(error), "; trying again in ", DurationText(wait)));
-  };
-  options.on_cursor_not_saved = [](const absl::Status& status) {
-    Tell(absl::StrCat("aulmctl: the position is not saved: ", status.message()));
-  };
-  return options;
-}
 
 // Prints until stopped, until the count is reached, or until something cannot go on.
 ExitCode PrintEvents(client::EventFollower& follower, const Flags& flags, const GlobalFlags& globals) {
@@ -64,22 +48,44 @@ ExitCode PrintEvents(client::EventFollower& follower, const Flags& flags, const 
   return ExitCode::kDone;
 }
 
-ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
-  if (!flags.consume.subscription.empty()) {
-    ConsumeFlags consume = flags.consume;
-    consume.count = flags.count;
-    consume.raw = flags.events.raw;
-    return ConsumeEvents(consume, globals);
-  }
-  StopSignals signals;  // before gRPC has threads
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = globals.OpenChannel();
-  if (!channel.ok()) return ReportUsage(channel.status().message());
-  std::optional<client::FileCursorStore> store;
-  client::FollowOptions options = FollowOptions(flags);
-  if (!flags.cursor_file.empty()) options.cursor_store = &store.emplace(flags.cursor_file);
-  client::EventFollower follower(*channel, std::move(options));
+ExitCode Follow(const Flags& flags, client::FollowOptions options, const client::GatewayClient& gateway,
+                const GlobalFlags& globals, StopSignals& signals) {
+  options.notices = NoticesOnStderr();
+  client::EventFollower follower(gateway.channel(), std::move(options));
   signals.Listen([&follower] { follower.Stop(); });
   return PrintEvents(follower, flags, globals);
+}
+
+// A durable subscription: which way it is followed is the mode's.
+ExitCode FollowDurable(const Flags& flags, const client::GatewayClient& gateway, const GlobalFlags& globals,
+                       StopSignals& signals) {
+  v1::GetSubscriptionRequest request;
+  request.set_name(flags.subscription);
+  const client::CallResult<v1::GetSubscriptionResponse> found = gateway.GetSubscription(request);
+  if (!found.ok()) return ReportCallError(found.error(), CallKind::kRead, globals);
+  if (found->subscription().mode() == v1::SUBSCRIPTION_MODE_SHARED && !flags.take_over) {
+    return ConsumeEvents({flags.subscription, flags.consumer_id, flags.events.raw, flags.count}, gateway, globals,
+                         signals);
+  }
+  client::FollowOptions options;
+  options.request.set_subscription(flags.subscription);
+  options.request.set_consumer_id(flags.consumer_id);
+  options.request.set_take_over(flags.take_over);
+  options.request.set_include_raw_body(flags.events.raw);
+  options.cursor_save_interval = kAcknowledgeInterval;
+  return Follow(flags, std::move(options), gateway, globals, signals);
+}
+
+ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
+  StopSignals signals;  // before gRPC has threads
+  const absl::StatusOr<client::GatewayClient> gateway = globals.OpenClient();
+  if (!gateway.ok()) return ReportUsage(gateway.status().message());
+  if (!flags.subscription.empty()) return FollowDurable(flags, *gateway, globals, signals);
+  std::optional<client::FileCursorStore> store;
+  client::FollowOptions options;
+  flags.events.FillIn(options.request);
+  if (!flags.cursor_file.empty()) options.cursor_store = &store.emplace(flags.cursor_file);
+  return Follow(flags, std::move(options), *gateway, globals, signals);
 }
 
 }  // namespace
@@ -95,7 +101,7 @@ void AddEventsFollow(CLI::App& parent, Invocation& invocation) {
       ->type_name("N")
       ->check(CLI::Range(uint64_t{1}, UINT64_MAX).description(""));
   CLI::Option* const subscription =
-      app.add_option("--subscription", flags->consume.subscription,
+      app.add_option("--subscription", flags->subscription,
                      "Consume this durable subscription: each event is acknowledged once it is printed")
           ->type_name("NAME");
   // Where it is and what it selects lives on the server.
@@ -103,11 +109,10 @@ void AddEventsFollow(CLI::App& parent, Invocation& invocation) {
        {"--from", "--type", "--session", "--peer", "--message", "--status", "--test", "--cursor-file"}) {
     subscription->excludes(app.get_option(name));
   }
-  app.add_option("--consumer", flags->consume.consumer_id, "How this consumer is called, with --subscription")
+  app.add_option("--consumer", flags->consumer_id, "How this consumer is called, with --subscription")
       ->type_name("ID")
       ->needs(subscription);
-  app.add_flag("--take-over", flags->consume.take_over, "End the consumer that now has it; mode cursor")
-      ->needs(subscription);
+  app.add_flag("--take-over", flags->take_over, "End the consumer that now has it; mode cursor")->needs(subscription);
   app.callback(
       [flags, &invocation] { invocation.run = [flags](const GlobalFlags& globals) { return Run(*flags, globals); }; });
 }

@@ -1,7 +1,6 @@
 #include <memory>
 
 #include "absl/strings/str_cat.h"
-#include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/error_report.h"
 #include "client_stubs/cpp/aulmctl/event_flags.h"
@@ -27,27 +26,22 @@ ExitCode PrintPage(const v1::ReadEventsResponse& page, const GlobalFlags& global
 }
 
 ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = globals.OpenChannel();
-  if (!channel.ok()) return ReportUsage(channel.status().message());
-  const auto stub = v1::EventService::NewStub(*channel);
+  const absl::StatusOr<client::GatewayClient> gateway = globals.OpenClient();
+  if (!gateway.ok()) return ReportUsage(gateway.status().message());
   v1::ReadEventsRequest request;
   flags.events.FillIn(request);
   request.set_page_size(flags.page_size);
   while (true) {
-    v1::ReadEventsResponse page;
-    grpc::ClientContext context;
-    globals.SetDeadline(context);
-    if (const grpc::Status status = stub->ReadEvents(&context, request, &page); !status.ok()) {
-      return ReportCallError(client::ToCallError(status), CallKind::kRead, globals);
-    }
-    if (PrintPage(page, globals) != ExitCode::kDone) return ExitCode::kFailed;
-    if (page.end_of_log()) return ExitCode::kDone;
+    const client::CallResult<v1::ReadEventsResponse> page = gateway->ReadEvents(request);
+    if (!page.ok()) return ReportCallError(page.error(), CallKind::kRead, globals);
+    if (PrintPage(*page, globals) != ExitCode::kDone) return ExitCode::kFailed;
+    if (page->end_of_log()) return ExitCode::kDone;
     // An empty page before the end only says that a filter left everything out so far.
-    if (!flags.all && !page.events().empty()) {
-      Tell(absl::StrCat("aulmctl: there is more: --from ", CursorText(page.next_cursor())));
+    if (!flags.all && !page->events().empty()) {
+      Tell(absl::StrCat("aulmctl: there is more: --from ", CursorText(page->next_cursor())));
       return ExitCode::kDone;
     }
-    request.set_after_cursor(page.next_cursor());
+    request.set_after_cursor(page->next_cursor());
   }
 }
 

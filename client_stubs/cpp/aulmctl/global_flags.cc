@@ -3,7 +3,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -65,7 +64,7 @@ void GlobalFlags::AddTo(CLI::App& app) {
   app.add_flag("--json", json, "Print proto JSON, one object a line; errors too, on stderr")->group(kGroup);
 }
 
-absl::StatusOr<std::shared_ptr<grpc::Channel>> GlobalFlags::OpenChannel() const {
+absl::StatusOr<client::GatewayClient> GlobalFlags::OpenClient() const {
   client::ChannelOptions options;
   options.target = gateway;
   options.user_agent = "aulmctl/" AULMCTL_VERSION;
@@ -87,12 +86,12 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> GlobalFlags::OpenChannel() const 
   // gRPC 1.51 can take 10 s to shut down after a large request: its executor waits for a poller that nothing wakes. So
   // it is kept up past the last channel, and main ends the process without it.
   grpc_init();
-  return client::OpenChannel(options);
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = client::OpenChannel(options);
+  if (!channel.ok()) return channel.status();
+  return client::GatewayClient(*std::move(channel), {.send = Timeout(), .read = Timeout()});
 }
 
-void GlobalFlags::SetDeadline(grpc::ClientContext& context) const {
-  context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(ParsedTimeout(timeout)));
-}
+absl::Duration GlobalFlags::Timeout() const { return ParsedTimeout(timeout); }
 
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path, size_t most_bytes) {
   struct stat info;

@@ -7,8 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "grpcpp/channel.h"
-#include "grpcpp/client_context.h"
+#include "aulm/gateway/client/gateway_client.h"
 
 namespace aulm::gateway::ctl {
 
@@ -26,12 +25,12 @@ struct GlobalFlags {
   // States the flags to the parser.
   void AddTo(CLI::App& app);
 
-  // A channel as the flags say; reads the files that they name. INVALID_ARGUMENT with a sentence for people when one
+  // A client as the flags say; reads the files that they name. INVALID_ARGUMENT with a sentence for people when one
   // cannot be read or the flags do not fit together. gRPC has threads from here on, to the end of the process.
-  absl::StatusOr<std::shared_ptr<grpc::Channel>> OpenChannel() const;
+  absl::StatusOr<client::GatewayClient> OpenClient() const;
 
-  // Gives a unary call its time limit. The parser has checked --timeout.
-  void SetDeadline(grpc::ClientContext& context) const;
+  // The longest time for a call. The parser has checked --timeout.
+  absl::Duration Timeout() const;
 };
 
 // The whole of a file of at most `most_bytes`. INVALID_ARGUMENT naming the file and why it cannot be had.

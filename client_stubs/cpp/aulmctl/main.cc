@@ -7,5 +7,5 @@
 int main(int argc, char** argv) {
   const auto exit_code = aulm::gateway::ctl::RunProgram(argc, argv);
   std::fflush(nullptr);
-  _exit(static_cast<int>(exit_code));  // without gRPC's shutdown: see GlobalFlags::OpenChannel
+  _exit(static_cast<int>(exit_code));  // without gRPC's shutdown: see GlobalFlags::OpenClient
 }

@@ -1,5 +1,6 @@
 #include "client_stubs/cpp/aulmctl/send_call.h"
 
+#include <chrono>
 #include <string>
 
 #include "absl/strings/ascii.h"
@@ -12,20 +13,21 @@
 
 namespace aulm::gateway::ctl {
 
-grpc::Status CheckReachable(const std::shared_ptr<grpc::Channel>& channel, const GlobalFlags& globals) {
+grpc::Status CheckReachable(const client::GatewayClient& gateway, const GlobalFlags& globals) {
   // grpc.health.v1.HealthCheckRequest{}: an empty message, which needs no generated code.
   grpc::Slice nothing;
   const grpc::ByteBuffer request(&nothing, 1);
   grpc::ByteBuffer response;
   grpc::ClientContext context;
-  globals.SetDeadline(context);
+  context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(globals.Timeout()));
   grpc::Status status;
   absl::Notification done;
-  grpc::GenericStub(channel).UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request,
-                                       &response, [&](grpc::Status result) {
-                                         status = std::move(result);
-                                         done.Notify();
-                                       });
+  grpc::GenericStub(gateway.channel())
+      .UnaryCall(&context, "/grpc.health.v1.Health/Check", grpc::StubOptions(), &request, &response,
+                 [&](grpc::Status result) {
+                   status = std::move(result);
+                   done.Notify();
+                 });
   done.WaitForNotification();
   // Any other answer, also a refusal, came from somebody who is there.
   const bool nobody = status.error_code() == grpc::StatusCode::UNAVAILABLE ||

@@ -1,11 +1,11 @@
 #include <chrono>
+#include <future>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
 #include "aulm/gateway/client/channel.h"
-#include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/progress_line.h"
 #include "client_stubs/cpp/aulmctl/send_call.h"
@@ -26,23 +26,20 @@ struct Flags {
 // What a request can carry beside an image, with room to spare. The gateway has a lower limit for images of its own,
 // 5 MiB unless configured otherwise, and names it.
 constexpr size_t kMostImageBytes = client::kMaxMessageBytes - (64 << 10);
-constexpr absl::Duration kRedraw = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kRedraw(200);
 
-// Makes the call while the progress line counts the seconds. gRPC does not tell how much of a request is out.
-grpc::Status Upload(v1::MessagingService::Stub& stub, grpc::ClientContext* context, const v1::SendImageRequest& request,
-                    v1::SendImageResponse* response, const std::string& what, ProgressLine& progress) {
+// Sends while the progress line counts the seconds. gRPC does not tell how much of a request is out.
+client::CallResult<v1::SendImageResponse> Upload(const client::GatewayClient& gateway, v1::SendImageRequest request,
+                                                 const client::SendOptions& options, const std::string& what,
+                                                 ProgressLine& progress) {
   const auto start = std::chrono::steady_clock::now();
-  grpc::Status status;
-  absl::Notification done;
-  stub.async()->SendImage(context, &request, response, [&](grpc::Status result) {
-    status = std::move(result);
-    done.Notify();
-  });
+  auto sent = std::async(std::launch::async, [&] { return gateway.SendImage(std::move(request), options); });
   do {
     const absl::Duration elapsed = absl::FromChrono(std::chrono::steady_clock::now() - start);
     progress.Show(absl::StrCat("sending ", what, " … ", absl::ToInt64Seconds(elapsed), " s"));
-  } while (!done.WaitForNotificationWithTimeout(kRedraw));
-  return status;
+  } while (sent.wait_for(kRedraw) != std::future_status::ready);
+  progress.Wipe();
+  return sent.get();
 }
 
 ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
@@ -62,11 +59,8 @@ ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
     what = SizeText(bytes->size());
     request.mutable_image_data()->set_data(*std::move(bytes));
   }
-  return Send<v1::SendImageResponse>(globals, [&](const auto& channel, auto* context, auto* response) {
-    const auto stub = v1::MessagingService::NewStub(channel);
-    grpc::Status status = Upload(*stub, context, request, response, what, progress);
-    progress.Wipe();
-    return status;
+  return Send<v1::SendImageResponse>(globals, [&](const auto& gateway, const auto& options) {
+    return Upload(gateway, std::move(request), options, what, progress);
   });
 }
 

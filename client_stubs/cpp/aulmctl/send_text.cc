@@ -2,7 +2,6 @@
 #include <memory>
 #include <string>
 
-#include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/send_call.h"
 #include "client_stubs/cpp/aulmctl/send_flags.h"
@@ -38,9 +37,8 @@ ExitCode Run(const Flags& flags, const GlobalFlags& globals) {
     if (!text.ok()) return ReportUsage(text.status().message());
     request.set_body(*text);
   }
-  return Send<v1::SendTextResponse>(globals, [&](const auto& channel, auto* context, auto* response) {
-    return v1::MessagingService::NewStub(channel)->SendText(context, request, response);
-  });
+  return Send<v1::SendTextResponse>(
+      globals, [&](const auto& gateway, const auto& options) { return gateway.SendText(request, options); });
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include <string>
 
 #include "absl/strings/str_format.h"
-#include "aulm/gateway/v1/session_service.grpc.pb.h"
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/error_report.h"
 #include "client_stubs/cpp/aulmctl/json_line.h"
@@ -20,16 +19,11 @@ std::string SessionText(const v1::Session& session) {
 }
 
 ExitCode Run(const std::string& session_id, const GlobalFlags& globals) {
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = globals.OpenChannel();
-  if (!channel.ok()) return ReportUsage(channel.status().message());
-  v1::GetSessionStatusRequest request;
-  request.set_session_id(session_id);
-  v1::GetSessionStatusResponse response;
-  grpc::ClientContext context;
-  globals.SetDeadline(context);
-  const grpc::Status status = v1::SessionService::NewStub(*channel)->GetSessionStatus(&context, request, &response);
-  if (!status.ok()) return ReportCallError(client::ToCallError(status), CallKind::kRead, globals);
-  return PrintLine(globals.json ? JsonLine(response.session()) : SessionText(response.session()));
+  const absl::StatusOr<client::GatewayClient> gateway = globals.OpenClient();
+  if (!gateway.ok()) return ReportUsage(gateway.status().message());
+  const client::CallResult<v1::GetSessionStatusResponse> status = gateway->GetSessionStatus(session_id);
+  if (!status.ok()) return ReportCallError(status.error(), CallKind::kRead, globals);
+  return PrintLine(globals.json ? JsonLine(status->session()) : SessionText(status->session()));
 }
 
 }  // namespace

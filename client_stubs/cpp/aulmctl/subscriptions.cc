@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 #include "client_stubs/cpp/aulmctl/commands.h"
 #include "client_stubs/cpp/aulmctl/error_report.h"
 #include "client_stubs/cpp/aulmctl/event_flags.h"
@@ -20,7 +19,6 @@
 namespace aulm::gateway::ctl {
 namespace {
 
-using Stub = v1::SubscriptionService::Stub;
 using google::protobuf::util::TimeUtil;
 
 std::string Text(const google::protobuf::Duration& duration) {
@@ -62,17 +60,13 @@ std::string ParkedText(const v1::ParkedEvent& parked) {
 }
 
 // One call; its response goes to `print`.
-template <typename Response, typename Call, typename Print>
+template <typename Call, typename Print>
 ExitCode Ask(const GlobalFlags& globals, Call call, Print print) {
-  const absl::StatusOr<std::shared_ptr<grpc::Channel>> channel = globals.OpenChannel();
-  if (!channel.ok()) return ReportUsage(channel.status().message());
-  const auto stub = v1::SubscriptionService::NewStub(*channel);
-  grpc::ClientContext context;
-  globals.SetDeadline(context);
-  Response response;
-  const grpc::Status status = call(*stub, &context, &response);
-  if (!status.ok()) return ReportCallError(client::ToCallError(status), CallKind::kRead, globals);
-  return print(response);
+  const absl::StatusOr<client::GatewayClient> gateway = globals.OpenClient();
+  if (!gateway.ok()) return ReportUsage(gateway.status().message());
+  const auto response = call(*gateway);
+  if (!response.ok()) return ReportCallError(response.error(), CallKind::kRead, globals);
+  return print(*response);
 }
 
 // The command's work: a request, ready to be asked.
@@ -138,9 +132,8 @@ void AddCreate(CLI::App& parent, Invocation& invocation) {
     SetDuration(flags->retry_delay, &v1::Subscription::mutable_retry_delay, subscription);
     SetDuration(flags->parked_retention, &v1::Subscription::mutable_parked_retention, subscription);
     subscription.set_max_attempts(flags->max_attempts);
-    return Ask<v1::CreateSubscriptionResponse>(
-        globals,
-        [&](Stub& stub, auto* context, auto* response) { return stub.CreateSubscription(context, request, response); },
+    return Ask(
+        globals, [&](const client::GatewayClient& gateway) { return gateway.CreateSubscription(request); },
         [&](const auto& response) {
           return PrintLine(globals.json ? JsonLine(response.subscription())
                                         : SubscriptionText(response.subscription()));
@@ -154,9 +147,8 @@ void AddGet(CLI::App& parent, Invocation& invocation) {
   Runs(app, invocation, [name](const GlobalFlags& globals) {
     v1::GetSubscriptionRequest request;
     request.set_name(*name);
-    return Ask<v1::GetSubscriptionResponse>(
-        globals,
-        [&](Stub& stub, auto* context, auto* response) { return stub.GetSubscription(context, request, response); },
+    return Ask(
+        globals, [&](const client::GatewayClient& gateway) { return gateway.GetSubscription(request); },
         [&](const auto& response) {
           return PrintLine(globals.json ? JsonLine(response.subscription())
                                         : SubscriptionText(response.subscription()));
@@ -170,9 +162,8 @@ void AddList(CLI::App& parent, Invocation& invocation) {
     v1::ListSubscriptionsRequest request;
     ExitCode code = ExitCode::kDone;
     do {
-      code = Ask<v1::ListSubscriptionsResponse>(
-          globals,
-          [&](Stub& stub, auto* context, auto* response) { return stub.ListSubscriptions(context, request, response); },
+      code = Ask(
+          globals, [&](const client::GatewayClient& gateway) { return gateway.ListSubscriptions(request); },
           [&](const auto& response) {
             request.set_page_token(response.next_page_token());
             for (const v1::Subscription& subscription : response.subscriptions()) {
@@ -193,9 +184,8 @@ void AddDelete(CLI::App& parent, Invocation& invocation) {
   Runs(app, invocation, [name](const GlobalFlags& globals) {
     v1::DeleteSubscriptionRequest request;
     request.set_name(*name);
-    return Ask<v1::DeleteSubscriptionResponse>(
-        globals,
-        [&](Stub& stub, auto* context, auto* response) { return stub.DeleteSubscription(context, request, response); },
+    return Ask(
+        globals, [&](const client::GatewayClient& gateway) { return gateway.DeleteSubscription(request); },
         [](const auto&) { return ExitCode::kDone; });
   });
 }
@@ -220,9 +210,8 @@ void AddSeek(CLI::App& parent, Invocation& invocation) {
     if (const auto* time = std::get_if<absl::Time>(&start)) {
       *request.mutable_start_time() = TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis(*time));
     }
-    return Ask<v1::SeekSubscriptionResponse>(
-        globals,
-        [&](Stub& stub, auto* context, auto* response) { return stub.SeekSubscription(context, request, response); },
+    return Ask(
+        globals, [&](const client::GatewayClient& gateway) { return gateway.SeekSubscription(request); },
         [&](const auto& response) {
           return PrintLine(globals.json ? JsonLine(response.subscription())
                                         : SubscriptionText(response.subscription()));
@@ -238,9 +227,8 @@ void AddParked(CLI::App& parent, Invocation& invocation) {
     request.set_subscription(*name);
     ExitCode code = ExitCode::kDone;
     do {
-      code = Ask<v1::ListParkedEventsResponse>(
-          globals,
-          [&](Stub& stub, auto* context, auto* response) { return stub.ListParkedEvents(context, request, response); },
+      code = Ask(
+          globals, [&](const client::GatewayClient& gateway) { return gateway.ListParkedEvents(request); },
           [&](const auto& response) {
             request.set_page_token(response.next_page_token());
             for (const v1::ParkedEvent& parked : response.parked_events()) {
@@ -278,9 +266,8 @@ void AddReplay(CLI::App& parent, Invocation& invocation) {
     for (const std::string& cursor : flags->cursors) {
       request.add_cursors(std::get<std::string>(*ParseStart(cursor, absl::Now())));
     }
-    return Ask<v1::ReplayParkedEventsResponse>(
-        globals,
-        [&](Stub& stub, auto* context, auto* response) { return stub.ReplayParkedEvents(context, request, response); },
+    return Ask(
+        globals, [&](const client::GatewayClient& gateway) { return gateway.ReplayParkedEvents(request); },
         [&](const auto& response) {
           return PrintLine(globals.json ? JsonLine(response)
                                         : absl::StrCat(response.replayed_events(), " put back to be delivered"));

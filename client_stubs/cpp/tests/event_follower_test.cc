@@ -22,7 +22,7 @@ using ::testing::ElementsAre;
 
 grpc::Status Broken() { return grpc::Status(StatusCode::UNAVAILABLE, "broken"); }
 
-class MemoryCursorStore : public CursorStore {
+class RecordingCursorStore : public CursorStore {
  public:
   absl::StatusOr<std::string> Load() override {
     if (!load_error.ok()) return load_error;
@@ -63,7 +63,7 @@ class EventFollowerTest : public testing::Test {
   }
 
   FakeGateway gateway_;
-  MemoryCursorStore store_;
+  RecordingCursorStore store_;
   FollowOptions options_;
   std::unique_ptr<EventFollower> follower_;
 };
@@ -158,7 +158,7 @@ TEST_F(EventFollowerTest, HeartbeatMovesThePositionOn) {
 
 TEST_F(EventFollowerTest, DrainIsObeyed) {
   std::vector<absl::Duration> waits;
-  options_.on_interrupted = [&](const CallError& error, absl::Duration wait) {
+  options_.notices.on_interrupted = [&](const CallError& error, absl::Duration wait) {
     EXPECT_EQ(error.reason, "DRAINING");
     EXPECT_EQ(error.message, "shutdown");
     waits.push_back(wait);
@@ -183,7 +183,7 @@ TEST_F(EventFollowerTest, DrainIsObeyed) {
 
 TEST_F(EventFollowerTest, GapIsToldAndPassed) {
   std::vector<std::string> gaps;
-  options_.on_gap = [&](const v1::Gap& gap) { gaps.push_back(gap.to_cursor()); };
+  options_.notices.on_gap = [&](const v1::Gap& gap) { gaps.push_back(gap.to_cursor()); };
   gateway_.OnSubscribe([](const auto&, auto& stream) {
     stream.Started("0");
     stream.Gap("30");
@@ -202,7 +202,9 @@ TEST_F(EventFollowerTest, GapIsToldAndPassed) {
 TEST_F(EventFollowerTest, StreamSilentForThreeHeartbeatsIsLeft) {
   options_.request.mutable_heartbeat_interval()->set_nanos(20'000'000);
   std::vector<std::string> interruptions;
-  options_.on_interrupted = [&](const CallError& error, absl::Duration) { interruptions.push_back(error.message); };
+  options_.notices.on_interrupted = [&](const CallError& error, absl::Duration) {
+    interruptions.push_back(error.message);
+  };
   gateway_.OnSubscribe([](const v1::SubscribeEventsRequest& request, auto& stream) {
     stream.Events({request.has_after_cursor() ? "2" : "1"});
     stream.AwaitCancellation();  // and not a word more
@@ -250,7 +252,7 @@ TEST_F(EventFollowerTest, OverloadedGatewayIsTriedAgainAfterTheToldWait) {
   google::rpc::RetryInfo retry;
   retry.mutable_retry_delay()->set_nanos(15'000'000);
   std::vector<absl::Duration> waits;
-  options_.on_interrupted = [&](const CallError&, absl::Duration wait) { waits.push_back(wait); };
+  options_.notices.on_interrupted = [&](const CallError&, absl::Duration wait) { waits.push_back(wait); };
   gateway_.OnSubscribe(
       [&](const auto&, auto&) { return StatusWith(StatusCode::RESOURCE_EXHAUSTED, "too many", {&retry}); });
   gateway_.OnSubscribe([](const auto&, auto& stream) {
@@ -266,7 +268,7 @@ TEST_F(EventFollowerTest, OverloadedGatewayIsTriedAgainAfterTheToldWait) {
 TEST_F(EventFollowerTest, StreamsThatComeToNothingAreTriedEverMoreSlowly) {
   options_.most_backoff = absl::Milliseconds(8);
   std::vector<absl::Duration> waits;
-  options_.on_interrupted = [&](const CallError&, absl::Duration wait) {
+  options_.notices.on_interrupted = [&](const CallError&, absl::Duration wait) {
     waits.push_back(wait);
     if (waits.size() == 5) Follower().Stop();
   };
@@ -303,7 +305,7 @@ TEST_F(EventFollowerTest, StopFromAnotherThreadEndsAWaitForEvents) {
 TEST_F(EventFollowerTest, StopEndsABackoff) {
   options_.least_backoff = options_.most_backoff = absl::Hours(1);
   std::thread stopper;
-  options_.on_interrupted = [&](const CallError&, absl::Duration) {
+  options_.notices.on_interrupted = [&](const CallError&, absl::Duration) {
     stopper = std::thread([&] { Follower().Stop(); });
   };
   gateway_.OnSubscribe([](const auto&, auto&) { return Broken(); });
@@ -420,7 +422,7 @@ TEST_F(EventFollowerTest, UnwritableStoreIsToldAndFollowingGoesOn) {
   store_.save_error = absl::ResourceExhaustedError("disk full");
   options_.cursor_store = &store_;
   std::vector<std::string> told;
-  options_.on_cursor_not_saved = [&](const absl::Status& status) { told.emplace_back(status.message()); };
+  options_.notices.on_not_saved = [&](const absl::Status& status) { told.emplace_back(status.message()); };
   gateway_.OnSubscribe([](const auto&, auto& stream) {
     stream.Events({"1", "2"});
     stream.AwaitCancellation();

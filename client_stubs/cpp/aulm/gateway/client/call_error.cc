@@ -74,6 +74,15 @@ void ReadAny(const google::protobuf::Any& any, CallError& error) {
 
 }  // namespace
 
+std::ostream& operator<<(std::ostream& out, const CallError& error) {
+  return out << CodeName(error.code) << (error.from_gateway() ? " " : "") << error.reason << ": " << error.message;
+}
+
+absl::Status ToStatus(const CallError& error) {
+  return absl::Status(static_cast<absl::StatusCode>(error.code),
+                      absl::StrCat(error.reason, error.from_gateway() ? ": " : "", error.message));
+}
+
 CallError ToCallError(const grpc::Status& status) {
   CallError error;
   error.code = status.error_code();

@@ -2,9 +2,11 @@
 
 #include <map>
 #include <optional>
+#include <ostream>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/v1/rate_limit.pb.h"
 #include "grpcpp/support/status.h"
@@ -57,7 +59,16 @@ struct CallError {
   std::string earliest_cursor;
   // ErrorInfo's metadata, whole: also what this version has no field for.
   std::map<std::string, std::string> metadata;
+
+  // True when the gateway itself answered, and not a broken connection or a proxy.
+  bool from_gateway() const { return !reason.empty(); }
 };
+
+// "UNAVAILABLE BREAKER_OPEN: aulm cannot be reached …", for a log.
+std::ostream& operator<<(std::ostream& out, const CallError& error);
+
+// The error as a status of the same code, for callers that pass statuses on.
+absl::Status ToStatus(const CallError& error);
 
 // Decodes a failed call's status. Details that cannot be read are left out, never an error of their own.
 CallError ToCallError(const grpc::Status& status);

@@ -17,7 +17,8 @@ constexpr absl::Duration kLeastKeepalive = absl::Seconds(20);
 constexpr int kKeepaliveTimeoutMs = 10'000;
 // A lost gateway is looked for soon and often; gRPC's own backoff would grow to two minutes.
 constexpr int kLeastReconnectMs = 200;
-constexpr int kMostReconnectMs = 5'000;
+constexpr int kMostReconnectMs = 1'000;
+constexpr int kConnectTimeoutMs = 5'000;
 
 // Adds the bearer token to each call. An interceptor rather than call credentials: gRPC refuses those in plaintext,
 // where a mesh may well do the encryption.
@@ -59,7 +60,7 @@ grpc::ChannelArguments Arguments(const ChannelOptions& options) {
   // A subscriber sends nothing after its request: pings must not stop for want of data.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kLeastReconnectMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kMostReconnectMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMostReconnectMs);
   arguments.SetServiceConfigJSON(kServiceConfigJson);
   // No DNS record may bring retries back.
@@ -78,7 +79,12 @@ const char kServiceConfigJson[] = R"({
     {
       "name": [
         {"service": "aulm.gateway.v1.SessionService", "method": "GetSessionStatus"},
-        {"service": "aulm.gateway.v1.EventService", "method": "ReadEvents"}
+        {"service": "aulm.gateway.v1.EventService", "method": "ReadEvents"},
+        {"service": "aulm.gateway.v1.MessagingService", "method": "GetMessage"},
+        {"service": "aulm.gateway.v1.QuotaService", "method": "GetQuota"},
+        {"service": "aulm.gateway.v1.SubscriptionService", "method": "GetSubscription"},
+        {"service": "aulm.gateway.v1.SubscriptionService", "method": "ListSubscriptions"},
+        {"service": "aulm.gateway.v1.SubscriptionService", "method": "ListParkedEvents"}
       ],
       "retryPolicy": {
         "maxAttempts": 4,

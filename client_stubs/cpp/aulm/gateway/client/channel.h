@@ -41,9 +41,9 @@ struct ChannelOptions {
 // The most that one message may hold, in either direction: the gateway's own limit.
 inline constexpr int kMaxMessageBytes = 8 << 20;
 
-// The service config that OpenChannel gives to gRPC: UNAVAILABLE reads (GetSessionStatus, ReadEvents) are repeated up
-// to three times within their deadline, sends never, since their outcome may be unknown. Public for clients that set up
-// channels of their own.
+// The service config that OpenChannel gives to gRPC: UNAVAILABLE reads (every Get, List and ReadEvents) are repeated
+// up to three times within their deadline, sends never, since their outcome may be unknown. Public for clients that set
+// up channels of their own.
 extern const char kServiceConfigJson[];
 
 // A channel for `options`. Does not connect: the first call does. INVALID_ARGUMENT naming the option that is wrong.

@@ -32,8 +32,8 @@ std::optional<v1::SubscribeEventsResponse> FrameStream::Take(absl::Duration pati
   bool read_on = false;
   {
     absl::MutexLock lock(&mu_);
-    mu_.AwaitWithTimeout(absl::Condition(this, &FrameStream::TakeableOrEnded), patience);
-    if (frames_.empty()) return std::nullopt;
+    mu_.AwaitWithTimeout(absl::Condition(this, &FrameStream::TakeableOrOver), patience);
+    if (woken_ || frames_.empty()) return std::nullopt;
     frame = std::move(frames_.front());
     frames_.pop_front();
     if (reading_ == Reading::kPaused) {
@@ -54,6 +54,11 @@ std::optional<grpc::Status> FrameStream::end() const {
 absl::Duration FrameStream::Silence() const {
   absl::MutexLock lock(&mu_);
   return frames_.empty() ? absl::FromChrono(Clock::now() - reading_since_) : absl::ZeroDuration();
+}
+
+void FrameStream::Wake() {
+  absl::MutexLock lock(&mu_);
+  woken_ = true;
 }
 
 void FrameStream::Cancel() {
@@ -96,7 +101,7 @@ void FrameStream::OnDone(const grpc::Status& status) {
   end_ = status;
 }
 
-bool FrameStream::TakeableOrEnded() const { return !frames_.empty() || end_.has_value(); }
+bool FrameStream::TakeableOrOver() const { return woken_ || !frames_.empty() || end_.has_value(); }
 
 bool FrameStream::Ended() const { return end_.has_value(); }
 

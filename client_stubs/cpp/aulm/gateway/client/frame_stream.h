@@ -14,7 +14,7 @@
 namespace aulm::gateway::client {
 
 // One SubscribeEvents call whose frames one thread takes in turn, with a limit on how long it waits for each.
-// EventFollower makes one a connection. Reads a few frames ahead and then no more, so that a slow taker holds the
+// FrameSource makes one a connection. Reads a few frames ahead and then no more, so that a slow taker holds the
 // gateway back. On gRPC's callback API: its synchronous reads know no time limit.
 class FrameStream : private grpc::ClientReadReactor<v1::SubscribeEventsResponse> {
  public:
@@ -26,8 +26,8 @@ class FrameStream : private grpc::ClientReadReactor<v1::SubscribeEventsResponse>
   // the last use of its channel, and gRPC 1.51 joins those threads then.
   ~FrameStream() override;
 
-  // The next frame, as soon as there is one; nullopt after `patience`, or once the stream has ended and every frame
-  // that came was taken. Blocks. One thread at a time.
+  // The next frame, as soon as there is one; nullopt after `patience`, once the stream has ended and every frame that
+  // came was taken, and from Wake on. Blocks. One thread at a time.
   std::optional<v1::SubscribeEventsResponse> Take(absl::Duration patience);
 
   // How the call ended; nullopt while it runs or frames wait to be taken.
@@ -36,13 +36,16 @@ class FrameStream : private grpc::ClientReadReactor<v1::SubscribeEventsResponse>
   // How long the gateway has sent nothing although we were reading; zero while frames wait to be taken.
   absl::Duration Silence() const;
 
+  // Ends a Take that waits, and any further one, at once; the call goes on. Thread-safe, does not block.
+  void Wake();
+
   // Ends the call soon, with CANCELLED. Thread-safe, does not block, and may be called at any time and again.
   void Cancel();
 
  private:
   void OnReadDone(bool ok) override;
   void OnDone(const grpc::Status& status) override;
-  bool TakeableOrEnded() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool TakeableOrOver() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   bool Ended() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
 
   grpc::ClientContext context_;
@@ -53,6 +56,7 @@ class FrameStream : private grpc::ClientReadReactor<v1::SubscribeEventsResponse>
   mutable absl::Mutex mu_;
   std::deque<v1::SubscribeEventsResponse> frames_ ABSL_GUARDED_BY(mu_);
   enum class Reading { kUnderWay, kPaused, kOver } reading_ ABSL_GUARDED_BY(mu_) = Reading::kUnderWay;
+  bool woken_ ABSL_GUARDED_BY(mu_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   std::chrono::steady_clock::time_point reading_since_ ABSL_GUARDED_BY(mu_);
   std::optional<grpc::Status> end_ ABSL_GUARDED_BY(mu_);

@@ -1,0 +1,121 @@
+#include "aulm/gateway/client/event_source.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace aulm::gateway::client {
+namespace {
+
+// The longest that a look at the saving of the position is put off: a handler may have ended since.
+constexpr absl::Duration kPatience = absl::Seconds(1);
+
+bool StartsAtLatest(const v1::SubscribeEventsRequest& request) {
+  return request.start_case() == v1::SubscribeEventsRequest::START_NOT_SET ||
+         (request.has_position() && request.position() != v1::START_POSITION_EARLIEST);
+}
+
+std::unique_ptr<AcknowledgedPosition> PositionOf(const std::shared_ptr<grpc::ChannelInterface>& channel,
+                                                 const v1::SubscribeEventsRequest& request) {
+  if (request.subscription().empty()) return nullptr;
+  return std::make_unique<AcknowledgedPosition>(channel, request.subscription());
+}
+
+}  // namespace
+
+EventSource::EventSource(const std::shared_ptr<grpc::ChannelInterface>& channel, FollowOptions options)
+    : options_(std::move(options)),
+      acknowledged_(PositionOf(channel, options_.request)),
+      position_(durable() ? acknowledged_.get() : options_.cursor_store, durable(), options_.cursor_save_interval,
+                options_.notices.on_not_saved),
+      frames_(channel,
+              {.next_request = [this] { return NextRequest(); },
+               .on_interrupted = [this] { position_.Save().IgnoreError(); },  // told of
+               .least_backoff = options_.least_backoff,
+               .most_backoff = options_.most_backoff,
+               .longest_silence = LongestSilence(options_.request)},
+              options_.notices) {}
+
+std::optional<EventSource::Received> EventSource::Next() {
+  if (!std::exchange(begun_, true)) Begin();
+  while (!error().has_value() && !frames_.stopped()) {
+    if (!waiting_.empty()) {
+      Received next = std::move(waiting_.front());
+      waiting_.pop_front();
+      return next;
+    }
+    std::optional<v1::SubscribeEventsResponse> frame = frames_.Take(std::min(kPatience, position_.UntilSave()));
+    if (frame.has_value()) Accept(*std::move(frame));
+    position_.SaveIfDue();
+  }
+  return std::nullopt;
+}
+
+void EventSource::Finish() {
+  position_.Save().IgnoreError();  // told of
+  frames_.Close();
+}
+
+void EventSource::Begin() {
+  if (durable() && options_.cursor_store != nullptr) {
+    error_.emplace();
+    error_->code = grpc::StatusCode::INVALID_ARGUMENT;
+    error_->message = "cursor_store: a durable subscription keeps its position in the gateway; give one of them";
+    return;
+  }
+  absl::StatusOr<std::string> cursor = position_.Load();
+  if (cursor.ok()) {
+    received_ = *std::move(cursor);
+  } else {
+    error_.emplace();
+    error_->code = static_cast<grpc::StatusCode>(cursor.status().code());
+    error_->message = std::string(cursor.status().message());
+  }
+}
+
+v1::SubscribeEventsRequest EventSource::NextRequest() {
+  v1::SubscribeEventsRequest request = options_.request;
+  if (durable()) {
+    repeats_ = position_.NotSavedYet();
+  } else if (!received_.empty()) {
+    request.set_after_cursor(received_);
+  }
+  return request;
+}
+
+void EventSource::Accept(v1::SubscribeEventsResponse frame) {
+  switch (frame.frame_case()) {
+    case v1::SubscribeEventsResponse::kStarted:
+      // Held on to, or an interruption before the first event would start at a newer "latest" and skip what came
+      // between.
+      if (received_.empty() && !durable() && StartsAtLatest(options_.request)) MoveTo(frame.started().head_cursor());
+      break;
+    case v1::SubscribeEventsResponse::kEventBatch:
+      for (v1::Delivery& delivery : *frame.mutable_event_batch()->mutable_deliveries()) {
+        if (repeats_.contains(delivery.event().cursor())) continue;
+        repeats_.clear();  // the log's order: none comes after an event that is new
+        const uint64_t number = position_.Add(delivery.event().cursor());
+        waiting_.push_back({number, std::move(*delivery.mutable_event())});
+      }
+      MoveTo(frame.event_batch().resume_cursor());
+      break;
+    case v1::SubscribeEventsResponse::kHeartbeat:
+      MoveTo(frame.heartbeat().resume_cursor());
+      break;
+    case v1::SubscribeEventsResponse::kGap:
+      MoveTo(frame.gap().to_cursor());
+      break;
+    case v1::SubscribeEventsResponse::kDrain:
+      MoveTo(frame.drain().resume_cursor());
+      break;
+    case v1::SubscribeEventsResponse::FRAME_NOT_SET:
+      break;  // of a newer gateway: a sign of life
+  }
+}
+
+void EventSource::MoveTo(const std::string& cursor) {
+  if (cursor.empty()) return;
+  received_ = cursor;
+  position_.MoveTo(cursor);
+}
+
+}  // namespace aulm::gateway::client

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <functional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "aulm/gateway/client/call_error.h"
+#include "aulm/gateway/v1/event_service.pb.h"
+
+namespace aulm::gateway::client {
+
+// What a follower, subscriber or consumer tells besides events. Every callback is optional and must be quick; it is
+// called on the thread that is in Next or Run, but for on_not_saved, which comes on handlers' threads too.
+struct Notices {
+  // Connected: at the start and after each interruption.
+  std::function<void(const v1::Started&)> on_started;
+  // Tells whether everything that is there has come, and how far behind it is.
+  std::function<void(const v1::Heartbeat&)> on_heartbeat;
+  // Events that can no longer be had; it goes on behind them.
+  std::function<void(const v1::Gap&)> on_gap;
+  // The stream ended (a Drain has reason "DRAINING", silence has no reason); it is tried again after `wait`.
+  std::function<void(const CallError& error, absl::Duration wait)> on_interrupted;
+  // The position, or what became of deliveries, could not be saved; it goes on, and tries that again.
+  std::function<void(const absl::Status& status)> on_not_saved;
+};
+
+}  // namespace aulm::gateway::client
