@@ -120,7 +120,7 @@ export function clientOptions(options: GatewayOptions): ClientOptions {
     "grpc.keepalive_timeout_ms": 10_000,
     // A lost gateway is looked for soon and often; gRPC's own backoff would grow to two minutes.
     "grpc.initial_reconnect_backoff_ms": 200,
-    "grpc.max_reconnect_backoff_ms": 5_000,
+    "grpc.max_reconnect_backoff_ms": 1_000,
     "grpc.service_config": SERVICE_CONFIG_JSON,
     // No DNS record may bring retries of sends back.
     "grpc.service_config_disable_resolution": 1,

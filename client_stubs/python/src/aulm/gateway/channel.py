@@ -92,8 +92,8 @@ def open_channel(
         ("grpc.http2.max_pings_without_data", 0),
         # A lost gateway is looked for soon and often; gRPC's own backoff would grow to two minutes.
         ("grpc.initial_reconnect_backoff_ms", 200),
-        ("grpc.min_reconnect_backoff_ms", 5_000),
-        ("grpc.max_reconnect_backoff_ms", 5_000),
+        ("grpc.min_reconnect_backoff_ms", 5_000),  # in truth how long one try to connect may take
+        ("grpc.max_reconnect_backoff_ms", 1_000),
         ("grpc.service_config", SERVICE_CONFIG),
         # No DNS record may bring retries back.
         ("grpc.service_config_disable_resolution", 1),

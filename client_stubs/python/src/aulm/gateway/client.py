@@ -14,6 +14,7 @@ from . import v1
 from .backoff import Backoff
 from .call_error import call_error
 from .channel import TlsOptions, Token, open_channel
+from .connecting import Connecting, sleep_connecting
 from .cursor_store import CursorStore
 from .event_follower import EventFollower
 from .notices import Notices
@@ -187,6 +188,7 @@ class Client:
         return EventFollower(
             self.events.SubscribeEvents,
             request,
+            connecting=Connecting(self.channel),
             cursor_store=cursor_store,
             save_interval=save_interval.total_seconds(),
             backoff=Backoff(least_backoff.total_seconds(), most_backoff.total_seconds()),
@@ -224,6 +226,7 @@ class Client:
             lambda acknowledgement: self._read(self.events.AcknowledgeEvents, acknowledgement, None),
             lambda: self._ack_deadline(subscription),
             request,
+            connecting=Connecting(self.channel),
             longest_handling=longest_handling.total_seconds(),
             backoff=Backoff(least_backoff.total_seconds(), most_backoff.total_seconds()),
             notices=notices or Notices(),
@@ -236,7 +239,12 @@ class Client:
 
     def _send(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
         seconds = (timeout or self._send_timeout).total_seconds()
-        return send(lambda left: method(request, timeout=left), request.request_id, seconds)
+        return send(
+            lambda left: method(request, timeout=left),
+            request.request_id,
+            seconds,
+            sleep_connecting=lambda wait: sleep_connecting(self.channel, wait),
+        )
 
     def _read(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
         try:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from . import v1
 from .backoff import Backoff
+from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .cursor_store import CursorStore
 from .frame_source import FrameSource, longest_silence
@@ -41,6 +42,7 @@ class EventFollower:
         subscribe: Callable[[v1.SubscribeEventsRequest], FrameCall],
         request: v1.SubscribeEventsRequest,
         *,
+        connecting: Connecting,
         cursor_store: CursorStore | None,
         save_interval: float,
         backoff: Backoff,
@@ -59,6 +61,7 @@ class EventFollower:
         self._begun = False
         self._source = FrameSource(
             self._connect,
+            connecting=connecting,
             silence=longest_silence(request),
             backoff=backoff,
             notices=notices,

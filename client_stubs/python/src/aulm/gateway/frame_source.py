@@ -12,6 +12,7 @@ import grpc
 from . import v1
 from .backoff import Backoff, spread
 from .call_error import CallError
+from .connecting import Connecting
 from .frame_stream import FrameCall, FrameStream
 from .notices import Notices
 
@@ -46,13 +47,18 @@ class FrameSource:
         self,
         connect: Callable[[], FrameCall],
         *,
+        connecting: Connecting,
         silence: float,
         backoff: Backoff,
         notices: Notices,
         on_interrupted: Callable[[], None],
     ) -> None:
-        """`connect` starts a call from where things stand; `on_interrupted` is called before each wait."""
+        """`connect` starts a call from where things stand, on the channel that `connecting` is of.
+
+        `on_interrupted` is called before each wait.
+        """
         self._connect = connect
+        self._connecting = connecting
         self._silence = silence
         self._backoff = backoff
         self._notices = notices
@@ -113,12 +119,14 @@ class FrameSource:
 
     def close(self) -> None:
         """Leaves the stream."""
+        self._connecting.end()
         with self._lock:
             stream, self._stream = self._stream, None
         if stream is not None:
             stream.cancel()
 
     def _open(self) -> FrameStream:
+        self._connecting.begin()  # until the stream's first frame
         stream = FrameStream(self._connect())
         self._progressed = False
         with self._lock:
@@ -128,6 +136,7 @@ class FrameSource:
         return stream
 
     def _note(self, frame: v1.SubscribeEventsResponse) -> None:
+        self._connecting.end()
         kind = frame.WhichOneof("frame")
         if kind not in ("started", "drain"):
             self._progressed = True
@@ -148,6 +157,7 @@ class FrameSource:
     def _interrupted(self, error: CallError, least_wait: float) -> None:
         """Leaves the stream, and has the next one wait: as told, and longer with each stream that came to nothing."""
         self.close()
+        self._connecting.begin()
         if self._progressed:
             self._backoff.reset()
         asked_to_come_back = self._progressed and error.reason == "DRAINING"

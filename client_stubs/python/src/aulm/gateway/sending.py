@@ -26,11 +26,13 @@ def send(
     *,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
+    sleep_connecting: Callable[[float], None] = time.sleep,
 ) -> Response:
     """Calls `attempt` with the seconds that are left, until it succeeds or must not be repeated.
 
     Repeated is UNAVAILABLE where nothing was sent, or where nobody can know: the request id, the same each time, keeps
-    the gateway from sending twice. Raises the last CallError, with the outcome of all tries together.
+    the gateway from sending twice. Raises the last CallError, with the outcome of all tries together. The time after a
+    try that met no gateway is spent in `sleep_connecting`.
     """
     deadline = now() + timeout
     backoff = Backoff(_LEAST_BACKOFF, _MOST_BACKOFF)
@@ -51,4 +53,4 @@ def send(
             error.outcome = Outcome.UNKNOWN if in_doubt else told
             error.request_id = error.request_id or request_id
             raise error
-        sleep(wait)
+        (sleep if error.from_gateway else sleep_connecting)(wait)

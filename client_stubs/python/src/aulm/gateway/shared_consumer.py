@@ -12,6 +12,7 @@ import grpc
 from . import v1
 from .backoff import Backoff
 from .call_error import CallError
+from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .frame_source import FrameSource, longest_silence
 from .frame_stream import FrameCall
@@ -38,12 +39,14 @@ class SharedConsumer:
         ack_deadline: Callable[[], float],
         request: v1.SubscribeEventsRequest,
         *,
+        connecting: Connecting,
         longest_handling: float,
         backoff: Backoff,
         notices: Notices,
     ) -> None:
         """See Client.consume. `ack_deadline` asks the gateway, in seconds."""
         self._ack_deadline = ack_deadline
+        self._connecting = connecting
         self._longest_handling = longest_handling
         self._backoff = backoff
         self._notices = notices
@@ -52,6 +55,7 @@ class SharedConsumer:
         self._in_hand: dict[bytes, float] = {}  # tokens that are not settled, and when they came
         self._source = FrameSource(
             lambda: subscribe(request),
+            connecting=connecting,
             silence=longest_silence(request),
             backoff=backoff,
             notices=notices,
@@ -106,7 +110,8 @@ class SharedConsumer:
             except CallError as error:
                 if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
                     raise
-                self._source.wait_stopped(self._backoff.next())
+                with self._connecting:
+                    self._source.wait_stopped(self._backoff.next())
         return None
 
     def _handle(self, handler: Handler, delivery: v1.Delivery) -> None:
