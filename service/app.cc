@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "grpcpp/security/server_credentials.h"
 #include "prometheus/registry.h"
+#include "service/admin/admin_page.h"
 #include "service/admin/admin_service.h"
 #include "service/admin/build_info.h"
 #include "service/admin/process_metrics.h"
@@ -24,6 +25,7 @@
 #include "service/base/log.h"
 #include "service/base/system_clock.h"
 #include "service/base/system_random.h"
+#include "service/config/describe_settings.h"
 #include "service/config/file_checks.h"
 #include "service/config/secret_watcher.h"
 #include "service/config/tls_watcher.h"
@@ -116,6 +118,12 @@ void LogPacing(const Settings& settings) {
       .Field("sessions_with_their_own", settings.paces.by_session.size());
 }
 
+// Which replica this is, for people: the pod's name.
+std::string HostName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 ? name : "";
+}
+
 TlsPem ToPem(const TlsMaterial& material) { return {material.certificate_chain, material.key.Reveal()}; }
 
 }  // namespace
@@ -182,6 +190,7 @@ class App::Parts {
   std::unique_ptr<WebhookMetrics> webhook_metrics_;
   std::unique_ptr<WebhookService> webhook_service_;
   std::unique_ptr<HttpServer> webhook_server_;
+  std::unique_ptr<AdminPage> admin_page_;
   std::unique_ptr<AdminService> admin_service_;
   std::unique_ptr<HttpServer> admin_server_;
 };
@@ -368,12 +377,23 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
 
 absl::Status App::Parts::StartAdmin(const Settings& settings) {
   RegisterBuildInfo(GetBuildInfo(), registry_);
-  admin_service_ = std::make_unique<AdminService>(
-      readiness_, std::vector<const prometheus::Collectable*>{&registry_, &process_metrics_});
+  const std::vector<const prometheus::Collectable*> metrics = {&registry_, &process_metrics_};
+  std::vector<std::pair<std::string, std::string>> sessions;
+  for (const AccountSettings& account : settings.accounts) {
+    for (const std::string& id : account.session_ids) sessions.emplace_back(account.name, id);
+  }
+  PageAccess::Options access;
+  access.secure = settings.admin.tls.has_value();
+  admin_page_ = std::make_unique<AdminPage>(
+      OverviewSources{readiness_, metrics, *hub_, *subscriptions_, event_service_->streams(), *session_watch_, *pacer_,
+                      clock_, HostName(), std::move(sessions)},
+      std::move(access), random_, DescribeSettings(settings));
+  admin_service_ = std::make_unique<AdminService>(readiness_, metrics, admin_page_.get());
   HttpServerOptions server;
   server.name = "admin";
   server.address = ToString(settings.admin.address);
   server.limits.connections = 64;
+  server.limits.body_bytes = 4 << 10;  // a token at most
   return StartHttp(std::move(server), settings.admin.tls, *admin_service_, admin_server_);
 }
 
@@ -401,6 +421,7 @@ void App::Parts::Stop() {
   readiness_.SetNotReady("gateway", "draining");
   if (file_checks_ != nullptr) file_checks_->Stop();
   if (grpc_ != nullptr) grpc_->SetServing(false);
+  if (admin_page_ != nullptr) admin_page_->Stop();
   if (session_watch_ != nullptr) session_watch_->Stop();
   if (watch_lease_ != nullptr) watch_lease_->Stop();
   if (webhook_service_ != nullptr) webhook_service_->Drain();

@@ -42,10 +42,14 @@ bool AsksForAll(absl::string_view query) {
 
 }  // namespace
 
-AdminService::AdminService(const Readiness& readiness, std::vector<const prometheus::Collectable*> metrics)
-    : readiness_(readiness), metrics_(std::move(metrics)) {}
+AdminService::AdminService(const Readiness& readiness, std::vector<const prometheus::Collectable*> metrics,
+                           AdminPage* page)
+    : readiness_(readiness), metrics_(std::move(metrics)), page_(page) {}
 
-void AdminService::Handle(ServedRequest& request, Reply reply) { std::move(reply).Send(Answer(request)); }
+void AdminService::Handle(ServedRequest& request, Reply reply) {
+  if (page_ != nullptr && page_->Handle(request, reply)) return;
+  std::move(reply).Send(Answer(request));
+}
 
 ServedReply AdminService::Answer(const ServedRequest& request) const {
   if (!IsPage(request.path)) return Text(404, "not found: see / for what there is\n");

@@ -210,7 +210,19 @@ bool HttpConnection::WritePiece(ServedReply piece) {
   return StartWrite({boost::asio::buffer(body_), boost::asio::const_buffer()});
 }
 
+void HttpConnection::WatchPeer() {
+  if (std::exchange(watching_peer_, true)) return;
+  socket().async_wait(boost::asio::socket_base::wait_read, [self = shared_from_this()](const ErrorCode&) {
+    if (self->phase_ == Phase::kClosed) return;
+    char byte;
+    ErrorCode error;
+    self->socket().receive(boost::asio::buffer(&byte, 1), boost::asio::socket_base::message_peek, error);
+    if (error && error != boost::asio::error::would_block) self->Close();
+  });
+}
+
 bool HttpConnection::AskForPiece() {
+  WatchPeer();
   Enter(Phase::kHandling, HttpWorker::Room::kBusy, worker_->limits().answer_time);
   ++ticket_;
   const std::shared_ptr<ReplySource> source = source_;  // it may end the connection

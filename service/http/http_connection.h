@@ -107,6 +107,8 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   bool WritePiece(ServedReply piece);
   // Asks the source for a piece; true when it is there already.
   bool AskForPiece();
+  // Closes once the peer of a streamed answer goes away, as far as that shows below any TLS; else a write fails later.
+  void WatchPeer();
   // What follows a written answer; true when there is a next request to look for.
   bool AfterWriting();
   void Discard();
@@ -123,6 +125,7 @@ class HttpConnection : public ReplyTarget, public std::enable_shared_from_this<H
   uint64_t ticket_ = 0;  // of the request being handled
   std::optional<ServedReply> reply_;
   std::shared_ptr<ReplySource> source_;  // of the streamed answer being written
+  bool watching_peer_ = false;
   std::chrono::steady_clock::time_point deadline_;
   int64_t counted_bytes_ = 0;
   std::string head_;  // of the answer being written

@@ -142,6 +142,18 @@ TEST(HttpStreamsTest, APeerThatLeavesEndsTheAnswer) {
   service.course->AwaitOver();
 }
 
+TEST(HttpStreamsTest, APeerThatLeavesWhileItWaitsEndsTheAnswer) {
+  StreamingService service;
+  const auto server = StartServer(service);
+  {
+    RawHttpClient client(server->address());
+    client.Send(kGet);
+    client.ReadReply(/*head_only=*/true);
+    EXPECT_EQ(client.ReadExactly(6), "first\n");
+  }
+  service.course->AwaitOver();
+}
+
 TEST(HttpStreamsTest, HeadGetsTheHeaderAlone) {
   StreamingService service;
   const auto server = StartServer(service);
