@@ -132,6 +132,7 @@ TlsPem ToPem(const TlsMaterial& material) { return {material.certificate_chain, 
 class App::Parts {
  public:
   absl::Status Start(const Settings& settings);
+  void AnnounceStop();
   void Stop();
 
   const std::string& grpc_address() const { return grpc_->address(); }
@@ -413,14 +414,18 @@ absl::Status App::Parts::StartHttp(HttpServerOptions options, const std::optiona
       });
 }
 
+void App::Parts::AnnounceStop() {
+  readiness_.SetNotReady("gateway", "draining");
+  if (grpc_ != nullptr) grpc_->SetServing(false);
+}
+
 void App::Parts::Stop() {
   clock_.CallAfter(kStopLimit, [] {
     LogLine(LogLevel::kError, "stop_took_too_long").Field("limit_ms", kStopLimit);
     _exit(0);  // nothing that was answered is lost: it was durable first
   });
-  readiness_.SetNotReady("gateway", "draining");
+  AnnounceStop();
   if (file_checks_ != nullptr) file_checks_->Stop();
-  if (grpc_ != nullptr) grpc_->SetServing(false);
   if (admin_page_ != nullptr) admin_page_->Stop();
   if (session_watch_ != nullptr) session_watch_->Stop();
   if (watch_lease_ != nullptr) watch_lease_->Stop();
@@ -452,6 +457,8 @@ App::~App() { Stop(); }
 const std::string& App::grpc_address() const { return parts_->grpc_address(); }
 const std::string& App::webhook_address() const { return parts_->webhook_address(); }
 const std::string& App::admin_address() const { return parts_->admin_address(); }
+
+void App::AnnounceStop() { parts_->AnnounceStop(); }
 
 void App::Stop() {
   if (stopped_) return;

@@ -26,6 +26,9 @@ class App {
   const std::string& webhook_address() const;
   const std::string& admin_address() const;
 
+  // Readiness and health say from now on that the gateway is going; nothing else changes.
+  void AnnounceStop();
+
   // Readiness off, webhooks answered 429, what waits made durable, a Drain frame to every stream, unary calls finished;
   // then gRPC, aulm, the store. Blocks for at most 25 s; should anything hang longer, the process ends all the same:
   // whatever was answered is durable by then.

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "service/admin/build_info.h"
+#include "service/admin/health_question.h"
 #include "service/app.h"
 #include "service/base/log.h"
 #include "service/config/describe_settings.h"
@@ -26,13 +27,16 @@ using namespace aulm::gateway;  // NOLINT(google-build-using-namespace): main is
 
 constexpr int kExitBadSettings = 2;
 constexpr int kExitCannotStart = 1;
+constexpr int kExitNotReady = 1;
 
 constexpr char kUsage[] = R"(aulm-gateway: a gRPC gateway in front of aulm, the WhatsApp automation API.
 
-Usage: aulm-gateway [--config FILE]
+Usage: aulm-gateway [--config FILE] [one of the options below]
 
   --config FILE    the configuration, JSON; GATEWAY_CONFIG names it too. The environment wins over the file.
   --print-config   print the settings in force, without secrets, and exit
+  --check-config   read the settings and the files they name, say what is wrong with them, and exit
+  --health         ask the gateway that runs here with these settings whether it is ready, and exit: 0 when it is, else 1
   --check-store    read the whole store and say whether it is sound, and exit; the gateway must not be running
   --version        print the version and exit
   --help           print this and exit
@@ -47,6 +51,8 @@ Exit status: 0 after SIGTERM or SIGINT, 1 when it cannot start or the store fail
 struct CommandLine {
   std::optional<std::filesystem::path> config;
   bool print_config = false;
+  bool check_config = false;
+  bool health = false;
   bool check_store = false;
 };
 
@@ -63,6 +69,10 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       std::exit(0);
     } else if (word == "--print-config") {
       parsed.print_config = true;
+    } else if (word == "--check-config") {
+      parsed.check_config = true;
+    } else if (word == "--health") {
+      parsed.health = true;
     } else if (word == "--check-store") {
       parsed.check_store = true;
     } else if (word == "--config" && i + 1 < argc) {
@@ -99,6 +109,15 @@ int main(int argc, char** argv) {
     std::printf("%s\n", DescribeSettings(*settings).c_str());
     return 0;
   }
+  if (command_line.check_config) {
+    std::printf("the settings are sound\n");
+    return 0;
+  }
+  if (command_line.health) {
+    const absl::Status ready = AskReadiness(settings->admin);
+    std::printf("%s\n", ready.ok() ? "ready" : std::string(ready.message()).c_str());
+    return ready.ok() ? 0 : kExitNotReady;
+  }
   if (command_line.check_store) {
     const absl::Status sound = CheckStore(*settings);
     std::printf("%s\n", sound.ok() ? "the store is sound" : std::string(sound.message()).c_str());
@@ -120,7 +139,12 @@ int main(int argc, char** argv) {
 
   int signal = 0;
   sigwait(&stop_signals, &signal);
-  LogLine(LogLevel::kInfo, "stopping").Field("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  LogLine(LogLevel::kInfo, "stopping")
+      .Field("signal", signal == SIGTERM ? "SIGTERM" : "SIGINT")
+      .Field("delay_ms", settings->limits.drain_delay);
+  (*app)->AnnounceStop();
+  const timespec delay = absl::ToTimespec(settings->limits.drain_delay);
+  sigtimedwait(&stop_signals, nullptr, &delay);
   (*app)->Stop();
   app->reset();
   LogLine(LogLevel::kInfo, "stopped");

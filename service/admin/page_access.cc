@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "service/config/listen_address.h"
 
 namespace aulm::gateway {
 namespace {
@@ -25,11 +26,15 @@ bool EqualInConstantTime(absl::string_view a, absl::string_view b) {
 }
 
 // The name in a Host field is one of this machine's own.
-bool IsLoopbackHost(absl::string_view host) {
-  if (absl::StartsWith(host, "[::1]")) return host.size() == 5 || host[5] == ':';
-  const absl::string_view name = host.substr(0, host.find(':'));
-  return absl::EqualsIgnoreCase(name, "localhost") || absl::EndsWithIgnoreCase(name, ".localhost") ||
-         name == "127.0.0.1";
+bool NamesThisMachine(absl::string_view host) {
+  absl::string_view name = host.substr(0, host.find(':'));
+  if (absl::ConsumePrefix(&host, "[")) {
+    const size_t end = host.find(']');
+    if (end == absl::string_view::npos || (end + 1 < host.size() && host[end + 1] != ':')) return false;
+    name = host.substr(0, end);
+  }
+  const std::string lower = absl::AsciiStrToLower(name);
+  return IsLoopbackHost(lower) || absl::EndsWith(lower, ".localhost");
 }
 
 absl::string_view CookieOf(const ServedRequest& request) {
@@ -77,7 +82,7 @@ bool PageAccess::IsCookie(absl::string_view value) const {
 }
 
 bool PageAccess::Allows(const ServedRequest& request) const {
-  if (!needs_token()) return IsLoopbackHost(request.Header("host"));
+  if (!needs_token()) return NamesThisMachine(request.Header("host"));
   absl::string_view bearer = request.Header("authorization");
   if (absl::ConsumePrefix(&bearer, "Bearer ") || absl::ConsumePrefix(&bearer, "bearer "))
     return DigestOf(bearer).has_value();

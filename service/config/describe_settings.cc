@@ -94,7 +94,8 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"stream_stall", ToJson(limits.stream_stall)},
           {"ring_bytes", limits.ring_bytes},
           {"send_settle", ToJson(limits.send_settle)},
-          {"default_deadline", ToJson(limits.default_deadline)}};
+          {"default_deadline", ToJson(limits.default_deadline)},
+          {"drain_delay", ToJson(limits.drain_delay)}};
 }
 
 json::object DescribeSends(const SendSettings& sends) {

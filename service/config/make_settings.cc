@@ -215,6 +215,10 @@ class SettingsReader {
       ReadDuration("limits.default_deadline", limits.default_deadline(), absl::Seconds(1), absl::Minutes(10),
                    settings.default_deadline);
     }
+    if (limits.has_drain_delay()) {
+      ReadDuration("limits.drain_delay", limits.drain_delay(), absl::ZeroDuration(), absl::Minutes(5),
+                   settings.drain_delay);
+    }
   }
 
   void ReadSends() {

@@ -83,6 +83,7 @@ struct LimitSettings {
   size_t ring_bytes = 32 << 20;                         // of recent events kept encoded in memory for live streams
   absl::Duration send_settle = absl::Seconds(60);       // a send goes on for so long once its first byte was written
   absl::Duration default_deadline = absl::Seconds(30);  // of unary calls whose caller set none
+  absl::Duration drain_delay = absl::ZeroDuration();    // between SIGTERM and the stop; until then only health says no
 };
 
 // What a send passes through besides its pace.

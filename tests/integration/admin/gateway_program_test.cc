@@ -152,6 +152,66 @@ TEST_F(GatewayProgramTest, IsReadyOnceItSaysWhereItListens) {
   EXPECT_THAT(ready.body, HasSubstr("[+] store\n"));
 }
 
+TEST_F(GatewayProgramTest, TellsWhetherItIsReadyByItsExitStatus) {
+  const std::map<std::string, std::string> nobody = {{"AULM_API_KEY", "alm_sk_test_x"},
+                                                     {"AULM_WEBHOOK_SECRET", "x"},
+                                                     {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:9"}};
+  const Ended alone = Run({"--health"}, nobody);
+  EXPECT_EQ(alone.status, 1);
+  EXPECT_THAT(alone.out, HasSubstr("http://127.0.0.1:9/readyz cannot be asked: "));
+
+  const GatewayProcess gateway = Start({});
+  std::map<std::string, std::string> there = nobody;
+  there["GATEWAY_ADMIN_LISTEN"] = gateway.admin_address();
+  const Ended ready = Run({"--health"}, there);
+  EXPECT_EQ(ready.status, 0);
+  EXPECT_EQ(ready.out, "ready\n");
+}
+
+TEST_F(GatewayProgramTest, WaitsAfterSigtermWhileOnlyHealthSaysNo) {
+  const std::string config = Write("c.json", R"({"limits": {"drain_delay": "300s"}})");
+  GatewayProcess gateway = Start({{"GATEWAY_CONFIG", config}});
+  gateway.process().Signal(SIGTERM);
+  RawReply health;
+  do {
+    health = Get(gateway.admin_address(), "/readyz");
+  } while (health.status == 200);
+  EXPECT_EQ(health.status, 503);
+  EXPECT_EQ(health.body, "[-] gateway: draining\nnot ready\n");
+  EXPECT_EQ(Get(gateway.admin_address(), "/livez").status, 200);
+  EXPECT_EQ(Deliver(gateway, "whsec_canary", "00000000-0000-4000-8000-000000000001").value_or(0), 200);
+  const Ended asked = Run({"--health"}, {{"AULM_API_KEY", "alm_sk_test_x"},
+                                         {"AULM_WEBHOOK_SECRET", "x"},
+                                         {"GATEWAY_ADMIN_LISTEN", gateway.admin_address()}});
+  EXPECT_EQ(asked.status, 1);
+  EXPECT_EQ(asked.out, "[-] gateway: draining; not ready (status 503)\n");
+
+  gateway.process().Signal(SIGTERM);  // whoever does not want to wait
+  EXPECT_EQ(gateway.process().Wait(kLimit).value_or(-1), 0);
+}
+
+TEST_F(GatewayProgramTest, ChecksItsSettingsWithoutStarting) {
+  const std::map<std::string, std::string> account = {{"AULM_API_KEY", "alm_sk_test_x"}, {"AULM_WEBHOOK_SECRET", "x"}};
+  EXPECT_EQ(Run({"--check-config", "--config", Write("good.json", R"({"limits": {"streams": 5}})")}, account).status, 0);
+  const Ended bad = Run({"--check-config", "--config", Write("bad.json", R"({"limits": {"straems": 5}})")}, account);
+  EXPECT_EQ(bad.status, 2);
+  EXPECT_THAT(bad.err, HasSubstr("limits.straems: "));
+}
+
+TEST_F(GatewayProgramTest, ServesThePageAndItsOverview) {
+  const GatewayProcess gateway = Start({});
+  RawHttpClient client(gateway.admin_address());
+  client.Send("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const RawReply page = client.ReadReply();
+  EXPECT_EQ(page.status, 200);
+  EXPECT_THAT(page.Header("content-security-policy"), testing::StartsWith("default-src 'none'; "));
+  EXPECT_THAT(page.body, HasSubstr("<h1>aulm-gateway</h1>"));
+  client.Send("GET /live HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  EXPECT_EQ(client.ReadReply(/*head_only=*/true).Header("content-type"), "text/event-stream");
+  EXPECT_EQ(client.ReadExactly(41), "retry: 2000\n\nevent: overview\ndata: {\"at\":");
+  EXPECT_EQ(Get(gateway.admin_address(), "/").status, 403) << "asked by the name \"test\"";
+}
+
 TEST_F(GatewayProgramTest, ItsMetricsBreakNoRuleAndShowNothingSecret) {
   const GatewayProcess gateway = Start({});
   ASSERT_EQ(Deliver(gateway, "whsec_canary", "00000000-0000-4000-8000-000000000001").value_or(0), 200);

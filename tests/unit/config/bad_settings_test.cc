@@ -377,11 +377,14 @@ const BadSettings kTable[] = {
      {},
      "limits.default_deadline: 0.999999999s is not within 1s to 600s: give a duration in that range, or leave it out "
      "for 30s"},
+    {R"({"limits": {"drain_delay": "301s"}})",
+     {},
+     "limits.drain_delay: 301s is not within 0s to 300s: give a duration in that range, or leave it out for 0s"},
     {R"({"limits": {"threads": 5}})",
      {},
      "limits.threads: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
-     "default_deadline, max_in_flight_sends, webhook_connections_per_address"},
+     "default_deadline, max_in_flight_sends, webhook_connections_per_address, drain_delay"},
     {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "session_poll_interval": "60s")"),
      {},
      "accounts[0].session_poll_interval: stands without session_ids: list the sessions that are to be watched under "

@@ -38,7 +38,7 @@ constexpr char kEverything[] = R"({
     {"name": "q \u00e4 \ud83d\ude00"}, {}],
   "limits": {"max_image_bytes": 1, "webhook_body_bytes": 2, "webhook_connections": 3, "webhooks_in_flight": 4,
     "streams": 5, "stream_max_age": "6s", "stream_stall": "7s", "ring_bytes": 8, "send_settle": "9s",
-    "default_deadline": "10s", "max_in_flight_sends": 11, "webhook_connections_per_address": 12},
+    "default_deadline": "10s", "max_in_flight_sends": 11, "webhook_connections_per_address": 12, "drain_delay": "13s"},
   "pacing": {"off": true, "interval": "11s", "jitter": 0.5, "burst": 12, "reply_interval": "13s", "reply_window": "14s",
     "max_wait": "15s", "daily_limit": 16, "warm_up": {"days": 17, "first_day_limit": 18, "last_day_limit": 19},
     "sessions": [{"session_id": "s", "active_since": "t", "off": true, "interval": "11s", "jitter": 0.5, "burst": 12, "reply_interval": "13s", "reply_window": "14s",

@@ -88,7 +88,7 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
     "limits": {"max_image_bytes": 1024, "webhook_body_bytes": 1025, "webhook_connections": 1,
                "webhook_connections_per_address": 4, "webhooks_in_flight": 2,
                "streams": 3, "stream_max_age": "60s", "stream_stall": "1s", "ring_bytes": 1048576,
-               "send_settle": "1.5s", "default_deadline": "2s"},
+               "send_settle": "1.5s", "default_deadline": "2s", "drain_delay": "5s"},
     "log": {"level": "debug"}})");
   EXPECT_EQ(ToString(settings.grpc.address), "0.0.0.0:1");
   EXPECT_TRUE(settings.grpc.callers_optional);
@@ -127,6 +127,7 @@ TEST_F(LoadSettingsTest, ReadsEveryFieldOfAFile) {
   EXPECT_EQ(settings.limits.ring_bytes, 1048576u);
   EXPECT_EQ(settings.limits.send_settle, absl::Milliseconds(1500));
   EXPECT_EQ(settings.limits.default_deadline, absl::Seconds(2));
+  EXPECT_EQ(settings.limits.drain_delay, absl::Seconds(5));
   EXPECT_EQ(settings.log_level, LogLevel::kDebug);
 }
 
