@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.error
 import urllib.request
 
 import kubernetes_validate
@@ -253,19 +254,16 @@ class ProgramTest(unittest.TestCase):
         return [os.path.join(os.environ["AULM_GATEWAY_BIN"], "aulm-gateway"), *map(str, arguments)], environment
 
     def test_the_program_takes_what_the_chart_writes(self):
-        for name in ("default", "two-accounts", "ingress", "gateway-api", "trial", "pacing", "extras"):
-            with self.subTest(name), self.configuration(HERE / f"values/{name}.yaml") as file:
-                command, environment = self.gateway("--config", file, "--print-config")
+        for path in VALUES:
+            with self.subTest(path.stem), self.configuration(path) as file:
+                command, environment = self.gateway("--config", file, "--check-config")
                 done = subprocess.run(command, env=environment, capture_output=True, text=True)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(done.stderr, "")
 
-    def test_alerts_and_dashboard_use_metrics_that_exist(self):
-        rules = of_kind(rendered(HERE / "values/monitoring.yaml"), "PrometheusRule")[0]["spec"]["groups"]
-        dashboard = json.loads((CHART / "files/dashboard.json").read_text())
-        used = metric_names([rule["expr"] for group in rules for rule in group["rules"]])
-        used |= metric_names([t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])])
-        self.assertGreater(len(used), 20)
+    @functools.cached_property
+    def metrics(self):
+        """What /metrics of a gateway with the default values answers, once a delivery came and a send was refused."""
         with self.configuration(HERE / "values/default.yaml") as file:
             config = json.loads(file.read_text())
             for listener in config["listeners"].values():
@@ -275,11 +273,42 @@ class ProgramTest(unittest.TestCase):
             with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as gateway:
                 try:
                     lines = [gateway.stdout.readline().split() for _ in range(3)]
-                    admin = next(line[2] for line in lines if line[1] == "admin")
-                    metrics = urllib.request.urlopen(f"http://{admin}/metrics", timeout=30).read().decode()
+                    address = {line[1]: line[2] for line in lines}
+                    with contextlib.suppress(urllib.error.HTTPError):
+                        urllib.request.urlopen(f"http://{address['webhook']}/webhooks/aulm", data=b"{}", timeout=30)
+                    return urllib.request.urlopen(f"http://{address['admin']}/metrics", timeout=30).read().decode()
                 finally:
                     gateway.terminate()
-        exist = set(re.findall(r"^# TYPE (\S+)", metrics, re.M))
+
+    def test_metrics_are_as_prometheus_wants_them(self):
+        done = run("promtool", "check", "metrics", input=self.metrics)
+        self.assertEqual(done.stdout + done.stderr, "")
+        self.assertLessEqual(len(re.findall(r"^[^#\n]", self.metrics, re.M)), 2000)
+
+    def test_metrics_of_calls_have_the_names_that_dashboards_know_from_the_start(self):
+        services = (ROOT / "proto/aulm/gateway/v1").glob("*.proto")
+        rpcs = {(s, m) for proto in services for text in [proto.read_text()]
+                for s in re.findall(r"^service (\w+)", text, re.M)
+                for m in re.findall(r"^  rpc (\w+)", text[text.index(f"service {s}"):].split("\n}\n")[0], re.M)}
+        self.assertGreaterEqual(len(rpcs), 15)
+        for service, method in rpcs:
+            kind = "server_stream" if method == "SubscribeEvents" else "unary"
+            labels = {f'grpc_type="{kind}"', f'grpc_service="aulm.gateway.v1.{service}"', f'grpc_method="{method}"'}
+            for name in ("started_total", "msg_received_total", "msg_sent_total", "handling_seconds_count"):
+                found = [line for line in self.metrics.splitlines() if line.startswith(f"grpc_server_{name}{{") and
+                         labels <= set(re.findall(r'\w+="[^"]*"', line))]
+                self.assertEqual([line.rsplit(" ", 1)[1] for line in found], ["0"], f"{name} of {method}")
+            handled = {code for line in self.metrics.splitlines() if line.startswith("grpc_server_handled_total{") and
+                       labels <= set(re.findall(r'\w+="[^"]*"', line)) for code in re.findall(r'grpc_code="(\w+)"', line)}
+            self.assertIn("OK", handled, method)
+
+    def test_alerts_and_dashboard_use_metrics_that_exist(self):
+        rules = of_kind(rendered(HERE / "values/monitoring.yaml"), "PrometheusRule")[0]["spec"]["groups"]
+        dashboard = json.loads((CHART / "files/dashboard.json").read_text())
+        used = metric_names([rule["expr"] for group in rules for rule in group["rules"]])
+        used |= metric_names([t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])])
+        self.assertGreater(len(used), 20)
+        exist = set(re.findall(r"^# TYPE (\S+)", self.metrics, re.M))
         # Those of accounts, sessions and subscriptions begin with the first of them.
         exist |= {name for source in (ROOT / "service").rglob("*.cc") for name in re.findall(r'"(aulm_\w+)"', source.read_text())}
         self.assertEqual(used - exist, set())

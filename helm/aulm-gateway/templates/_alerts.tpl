@@ -88,6 +88,13 @@ alerts:
     severity: critical
     summary: Most calls to aulm fail.
     description: More than half of the calls to aulm do not connect, break, or are answered 5xx.
+  - alert: AulmGatewayAulmCutOff
+    expr: |-
+      max by (namespace, job, base_url) (aulm_api_unreachable{ {{- $s -}} }) > 0
+    for: 1m
+    severity: critical
+    summary: Sends are refused since aulm cannot be reached.
+    description: {{ printf "Calls to %s failed to connect one after the other, so sends are refused at once (BREAKER_OPEN, not sent) until aulm can be reached again." "{{ $labels.base_url }}" | quote }}
   - alert: AulmGatewayKeyRefused
     expr: |-
       {{- include "aulm-gateway.callsCameTo" (dict "by" "namespace, job, reason" "selector" (printf "%s,reason=~\"INVALID_API_KEY|API_KEY_REVOKED|API_KEY_EXPIRED|ACCOUNT_DEACTIVATED|ACCOUNT_SUSPENDED\"" $s)) | nindent 6 }}

@@ -72,8 +72,10 @@
 {{- if and $v.metrics.serviceMonitor.enabled (not $v.admin.existingSecret) }}
   {{- fail "metrics.serviceMonitor.enabled needs admin.existingSecret: without a token the admin listener stays on the pod's loopback address, where Prometheus cannot reach it." }}
 {{- end }}
-{{- if lt (int $v.terminationGracePeriodSeconds) (add (int $v.preStopSleepSeconds) 25) }}
-  {{- fail (printf "terminationGracePeriodSeconds is %d, less than preStopSleepSeconds and the 25 seconds that the gateway may take to stop: calls under way would be cut off. Set it to at least %d." (int $v.terminationGracePeriodSeconds) (add (int $v.preStopSleepSeconds) 25)) }}
+{{- $delay := dig "drain_delay" "0s" $v.config.limits | default "0s" | trimSuffix "s" | float64 | ceil | int }}
+{{- $stop := add (int $v.preStopSleepSeconds) $delay 25 }}
+{{- if lt (int $v.terminationGracePeriodSeconds) $stop }}
+  {{- fail (printf "terminationGracePeriodSeconds is %d, less than preStopSleepSeconds, config.limits.drain_delay and the 25 seconds that the gateway may take to stop: calls under way would be cut off. Set it to at least %d." (int $v.terminationGracePeriodSeconds) $stop) }}
 {{- end }}
 {{- if and $v.mesh.istio.enabled $v.mesh.linkerd.enabled }}
   {{- fail "mesh.istio and mesh.linkerd are both enabled: choose one." }}
