@@ -25,11 +25,15 @@ LABEL org.opencontainers.image.title="aulm-gateway" \
       org.opencontainers.image.description="A gRPC gateway in front of aulm, the WhatsApp automation API" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.source="https://github.com/aulm/aulm-gateway" \
+      org.opencontainers.image.documentation="https://github.com/aulm/aulm-gateway/blob/main/docs/deploying.md"
 COPY --from=build /image /
 ENV PATH=/usr/bin GATEWAY_STORE=sqlite:///var/lib/aulm-gateway
 USER 65532:65532
 WORKDIR /var/lib/aulm-gateway
 VOLUME /var/lib/aulm-gateway
 EXPOSE 50051 8080
+# Kubernetes has probes of its own; this is for those who run the image without it. Ignored in images of the OCI format.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["/usr/bin/aulm-gateway", "--health"]
 ENTRYPOINT ["/usr/bin/aulm-gateway"]

@@ -4,7 +4,8 @@
 #
 # Usage: image_test.sh              builds everything, in a Debian 12 made by debootstrap
 #        image_test.sh BIN_FOLDER   takes aulm-gateway and aulmctl as they were built, and makes the last stage of them
-# IMAGE_BASE: the folder of a Debian 12 root to use and keep, in place of a new one. MIRROR: of Debian.
+# IMAGE_BASE: the folder of a Debian 12 root to use and keep, in place of a new one. MIRROR: of Debian. IMAGE_CCACHE: a
+# folder of ccache's to compile with.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,20 +42,25 @@ make_base() {
 
 if (($# == 0)); then
   make_base
-  build bud --quiet --build-arg BASE=localhost/debian:12 --build-arg COMMIT="$(git rev-parse --short HEAD)" -t aulm-gateway .
+  build bud --format docker ${IMAGE_CCACHE:+--volume "$IMAGE_CCACHE:/root/.cache/ccache"} --build-arg BASE=localhost/debian:12 \
+    --build-arg COMMIT="$(git rev-parse --short HEAD)" -t aulm-gateway .
 else
   # The last stage of the Dockerfile alone, with what its first stage would have laid out.
   mkdir "$work/context"
   tools/image/make_root.sh "$1" "$work/context/image"
   sed -n '/^FROM scratch/,$p' Dockerfile | sed 's/COPY --from=build/COPY/; s#/image /#image /#' > "$work/context/Dockerfile"
-  build bud --quiet --build-arg COMMIT="$(git rev-parse --short HEAD)" -t aulm-gateway "$work/context"
+  build bud --quiet --format docker --build-arg COMMIT="$(git rev-parse --short HEAD)" -t aulm-gateway "$work/context"
 fi
 
 inspect() { build inspect --type image --format "$1" aulm-gateway; }
 [[ $(inspect '{{.OCIv1.Config.User}}') == 65532:65532 ]] || fail "does not run as 65532"
 ok "runs as another user than root"
-[[ $(inspect '{{index .OCIv1.Config.Labels "org.opencontainers.image.title"}}') == aulm-gateway ]] || fail "has no title"
+label() { inspect "{{index .OCIv1.Config.Labels \"org.opencontainers.image.$1\"}}"; }
+[[ $(label title) == aulm-gateway && $(label revision) == "$(git rev-parse --short HEAD)" ]] || fail "is not labelled as what it is"
+for name in description version licenses source documentation; do [[ -n $(label $name) ]] || fail "has no label $name"; done
 ok "is labelled"
+[[ $(inspect '{{.Docker.Config.Healthcheck.Test}}') == "[CMD /usr/bin/aulm-gateway --health]" ]] || fail "has no health check"
+ok "names its health check"
 
 container=$(build from aulm-gateway)
 root=$(build mount "$container")
@@ -81,7 +87,7 @@ start() {
     mount --bind "$work/store" "$root/var/lib/aulm-gateway" && mount -t tmpfs tmpfs "$root/tmp" &&
     exec env -i PATH=/usr/bin AULM_API_KEY=alm_sk_test_image AULM_WEBHOOK_SECRET=whsec_image \
       GATEWAY_STORE=sqlite:///var/lib/aulm-gateway GATEWAY_GRPC_LISTEN=127.0.0.1:0 GATEWAY_WEBHOOK_LISTEN=127.0.0.1:0 \
-      GATEWAY_ADMIN_LISTEN=127.0.0.1:0 \
+      GATEWAY_ADMIN_LISTEN="${ADMIN:-127.0.0.1:0}" \
       /usr/bin/setpriv --no-new-privs /usr/sbin/chroot --userspec=65532:65532 --groups= "$root" "$@"' start "$root" "$work" "$@"
 }
 
@@ -100,6 +106,9 @@ ok "starts on a read-only root"
 ok "runs as 65532"
 curl -fsS "http://${address[admin]}/readyz" | grep -qx ready || fail "is not ready"
 ok "is ready"
+health() { (ADMIN=${address[admin]} start /usr/bin/aulm-gateway --health); }
+[[ $(health) == ready ]] || fail "its --health does not find it"
+ok "answers its --health"
 (start /usr/bin/aulmctl --gateway "${address[grpc]}" events read --from latest) || fail "aulmctl reads no events"
 ok "answers its aulmctl"
 [[ -s $work/store/gateway.db ]] || fail "stores nothing"
@@ -110,4 +119,6 @@ wait "$gateway" || status=$?
 gateway=
 ((status == 0)) || fail "ends with status $status"
 ok "ends with status 0 on SIGTERM"
+! health > "$work/health" || fail "its --health finds one that is gone"
+ok "its --health says when nobody is there"
 printf '%d passed, 0 failed\n' "$passed"
