@@ -153,9 +153,8 @@ TEST_F(GatewayProgramTest, IsReadyOnceItSaysWhereItListens) {
 }
 
 TEST_F(GatewayProgramTest, TellsWhetherItIsReadyByItsExitStatus) {
-  const std::map<std::string, std::string> nobody = {{"AULM_API_KEY", "alm_sk_test_x"},
-                                                     {"AULM_WEBHOOK_SECRET", "x"},
-                                                     {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:9"}};
+  const std::map<std::string, std::string> nobody = {
+      {"AULM_API_KEY", "alm_sk_test_x"}, {"AULM_WEBHOOK_SECRET", "x"}, {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:9"}};
   const Ended alone = Run({"--health"}, nobody);
   EXPECT_EQ(alone.status, 1);
   EXPECT_THAT(alone.out, HasSubstr("http://127.0.0.1:9/readyz cannot be asked: "));
@@ -192,7 +191,8 @@ TEST_F(GatewayProgramTest, WaitsAfterSigtermWhileOnlyHealthSaysNo) {
 
 TEST_F(GatewayProgramTest, ChecksItsSettingsWithoutStarting) {
   const std::map<std::string, std::string> account = {{"AULM_API_KEY", "alm_sk_test_x"}, {"AULM_WEBHOOK_SECRET", "x"}};
-  EXPECT_EQ(Run({"--check-config", "--config", Write("good.json", R"({"limits": {"streams": 5}})")}, account).status, 0);
+  EXPECT_EQ(Run({"--check-config", "--config", Write("good.json", R"({"limits": {"streams": 5}})")}, account).status,
+            0);
   const Ended bad = Run({"--check-config", "--config", Write("bad.json", R"({"limits": {"straems": 5}})")}, account);
   EXPECT_EQ(bad.status, 2);
   EXPECT_THAT(bad.err, HasSubstr("limits.straems: "));
