@@ -385,6 +385,8 @@ absl::Status App::Parts::StartAdmin(const Settings& settings) {
   }
   PageAccess::Options access;
   access.secure = settings.admin.tls.has_value();
+  // Off loopback nobody gets in without a token.
+  if (!IsLoopbackHost(settings.admin.address.host)) access.token_digests = [] { return std::vector<std::string>(); };
   admin_page_ = std::make_unique<AdminPage>(
       OverviewSources{readiness_, metrics, *hub_, *subscriptions_, event_service_->streams(), *session_watch_, *pacer_,
                       clock_, HostName(), std::move(sessions)},

@@ -129,12 +129,13 @@ TEST_F(ConfigurationPageTest, StatesEveryLimitsRange) {
     config::v1::GatewayConfig config;
     Problems read_problems;
     ASSERT_TRUE(ReadConfigJson("c.json",
-                               absl::StrCat("{\"limits\": {\"", field, "\": ", is_duration ? "\"0s\"" : "0", "}}"),
+                               absl::StrCat("{\"limits\": {\"", field, "\": ", is_duration ? "\"-1s\"" : "-1", "}}"),
                                config, read_problems));
     Problems problems;
     MakeSettings(config, {}, ReadSecretFile, problems);
-    EXPECT_THAT(std::string(problems.ToStatus().message()),
-                testing::HasSubstr(absl::StrCat(path, ": ", is_duration ? "0s" : "0", " is not within ", range, ": ")));
+    EXPECT_THAT(
+        std::string(problems.ToStatus().message()),
+        testing::HasSubstr(absl::StrCat(path, ": ", is_duration ? "-1s" : "-1", " is not within ", range, ": ")));
   }
 }
 

@@ -291,7 +291,8 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "stream_stall": "60s",
     "ring_bytes": 33554432,
     "send_settle": "60s",
-    "default_deadline": "30s"
+    "default_deadline": "30s",
+    "drain_delay": "0s"
   },
   "sends": {
     "request_id_retention": "86400s",
