@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "service/base/log_writer.h"
 #include "service/base/text.h"
+#include "service/base/traceparent.h"
 #include "service/base/utc_text.h"
 
 namespace aulm::gateway {
@@ -110,6 +111,11 @@ LogLine& LogLine::Field(absl::string_view key, absl::string_view value) {
   }
   line_.push_back('"');
   return *this;
+}
+
+LogLine& LogLine::Trace(absl::string_view traceparent) {
+  const absl::string_view id = TraceIdOf(traceparent);
+  return id.empty() ? *this : Field("trace_id", id);
 }
 
 LogLine& LogLine::Field(absl::string_view key, bool value) {

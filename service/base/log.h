@@ -36,6 +36,9 @@ class LogLine {
   LogLine& Field(absl::string_view key, absl::string_view value);
   LogLine& Field(absl::string_view key, const char* value) { return Field(key, absl::string_view(value)); }
   LogLine& Field(absl::string_view key, bool value);
+  // The field trace_id, where there is a W3C traceparent to take it from: what joins the lines, spans and events of one
+  // send.
+  LogLine& Trace(absl::string_view traceparent);
   // In milliseconds with three decimals, an infinite one as null: name the key …_ms.
   LogLine& Field(absl::string_view key, absl::Duration value);
   template <typename Integer, std::enable_if_t<std::is_integral_v<Integer>, int> = 0>

@@ -31,4 +31,8 @@ bool IsTraceparent(absl::string_view text) {
          std::all_of(text.begin() + kSize, text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
+absl::string_view TraceIdOf(absl::string_view text) {
+  return IsTraceparent(text) ? text.substr(3, 32) : absl::string_view();
+}
+
 }  // namespace aulm::gateway

@@ -8,4 +8,7 @@ namespace aulm::gateway {
 // versions than 00 may go on after that, within 128 bytes.
 bool IsTraceparent(absl::string_view text);
 
+// The trace id within a traceparent, 32 digits, for log lines; empty when `text` is none. A view into `text`.
+absl::string_view TraceIdOf(absl::string_view text);
+
 }  // namespace aulm::gateway

@@ -151,6 +151,8 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
     line.Field("reason", stalled ? "STALLED" : ReasonOf(status));
     line.Field("message", stalled ? "the subscriber took nothing for too long" : status.message());
     line.Field("took_ms", took);
+    const auto trace = context_.client_metadata().find("traceparent");
+    if (trace != context_.client_metadata().end()) line.Trace({trace->second.data(), trace->second.size()});
     if (stream_ != nullptr) {
       const FrameSource::Totals totals = stream_->totals();
       line.Field("stream_id", stream_->id()).Field("frames", totals.frames).Field("events", totals.events);

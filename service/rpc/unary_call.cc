@@ -39,7 +39,7 @@ void UnaryCall::End(const absl::Status& status) {
     // aulm's own words may quote what was sent: they are for the caller alone.
     const std::optional<ErrorDetails> details = status.ok() ? std::nullopt : DetailsOf(status);
     if (details.has_value() && details->domain == kGatewayDomain) line.Field("message", status.message());
-    line.Field("took_ms", took);
+    line.Field("took_ms", took).Trace(Metadata("traceparent"));
     Describe(line);
   }
   Finish(converted);  // the last touch: OnDone may run before it returns

@@ -102,7 +102,8 @@ void WebhookService::Handle(ServedRequest& request, Reply reply) {
       .Field("session_id", decoded.event.session_id)
       .Field("message_id", decoded.event.message_id)
       .Field("test", decoded.event.test)
-      .Field("bytes", decoded.event.raw_body.size());
+      .Field("bytes", decoded.event.raw_body.size())
+      .Trace(request.Header("traceparent"));
   if (options_.on_verified) options_.on_verified(decoded.event);
   Append(*account, request, std::move(decoded.event), std::move(reply));
 }
@@ -143,7 +144,8 @@ void WebhookService::LogRefusal(absl::string_view account, WebhookOutcome outcom
       .Field("reason", WebhookOutcomeName(outcome))
       .Field("delivery_id", IsPlainId(delivery_id) ? delivery_id : "")
       .Field("from_address", request.remote_address)
-      .Field("left_out", *left_out);
+      .Field("left_out", *left_out)
+      .Trace(request.Header("traceparent"));
 }
 
 void WebhookService::LogStoreFailure(absl::string_view account, const absl::Status& status) {

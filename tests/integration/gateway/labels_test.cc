@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 
 #include <csignal>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "tests/integration/gateway/gateway_fixture.h"
 #include "tests/simulator/fault.h"
 
@@ -13,6 +15,8 @@ namespace aulm::gateway {
 namespace {
 
 using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::Pair;
 using testing::Property;
 using testing::SizeIs;
@@ -52,6 +56,20 @@ class LabelsTest : public GatewayTest {
     EXPECT_THAT(events, Each(Property(&v1::Event::traceparent, kTrace)));
   }
 };
+
+TEST_F(LabelsTest, TheTraceIdIsInTheCallsLineOfTheLog) {
+  StartGateway();
+  SendLabelled();
+  gateway_->process().Signal(SIGTERM);
+  ASSERT_EQ(gateway_->process().Wait(absl::Seconds(30)).value_or(-1), 0);
+
+  std::vector<std::string> traced;
+  std::ifstream log(folder_ + "/gateway.log");
+  for (std::string line; std::getline(log, line);) {
+    if (absl::StrContains(line, R"("trace_id":"0af7651916cd43dd8448eb211c80319c")")) traced.push_back(line);
+  }
+  EXPECT_THAT(traced, ElementsAre(HasSubstr(R"("method":"SendText")")));
+}
 
 TEST_F(LabelsTest, ComeBackOnEveryStatus) {
   StartGateway();

@@ -15,6 +15,11 @@ TEST(TraceparentTest, WellFormedIsTaken) {
   EXPECT_TRUE(IsTraceparent("01" + kRest + "-more")) << "that says more";
 }
 
+TEST(TraceparentTest, TheTraceIdIsWhatItIsNamedBy) {
+  EXPECT_EQ(TraceIdOf("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"), "4bf92f3577b34da6a3ce929d0e0e4736");
+  EXPECT_EQ(TraceIdOf("4bf92f3577b34da6a3ce929d0e0e4736"), "");
+}
+
 TEST(TraceparentTest, AnythingElseIsNot) {
   for (const std::string& text :
        {std::string(), "ff" + kRest, "0" + kRest, "00" + kRest + "-more", "01" + kRest + "more",
