@@ -10,6 +10,8 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(spdlog 1.10 CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
+# Spans (service/base/span.h). Debian 13 has it, Debian 12 has not: --version says which it was.
+find_package(opentelemetry-cpp 1.19 CONFIG QUIET)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 if(AULM_GATEWAY_TESTS)
   find_package(GTest 1.12 REQUIRED)

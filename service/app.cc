@@ -23,6 +23,7 @@
 #include "service/aulm/aulm_client.h"
 #include "service/aulm/curl_transport.h"
 #include "service/base/log.h"
+#include "service/base/span.h"
 #include "service/base/system_clock.h"
 #include "service/base/system_random.h"
 #include "service/config/describe_settings.h"
@@ -198,6 +199,7 @@ class App::Parts {
 
 absl::Status App::Parts::Start(const Settings& settings) {
   readiness_.SetNotReady("gateway", "starting");
+  StartTracing(HostName());
   file_checks_ = std::make_unique<FileChecks>(clock_);
   secrets_ = std::make_unique<SecretWatcher>(*file_checks_, registry_);
   certificates_ = std::make_unique<TlsWatcher>(*file_checks_, registry_);
@@ -441,6 +443,7 @@ void App::Parts::Stop() {
   if (transport_ != nullptr) transport_->Stop();
   if (admin_server_ != nullptr) admin_server_->Stop(kAdminGrace);
   store_.engine.reset();
+  StopTracing();
 }
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const Settings& settings) {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "prometheus/gauge.h"
 #include "service/admin/git_commit.h"  // generated: AULM_GATEWAY_COMMIT
+#include "service/base/span.h"
 #include "service/base/version.h"
 
 namespace aulm::gateway {
@@ -51,6 +52,7 @@ BuildInfo GetBuildInfo() {
               {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
               {"SQLite", sqlite3_libversion()},
               {"Boost", absl::StrCat(BOOST_VERSION / 100'000, ".", BOOST_VERSION / 100 % 1'000)},
+              {"tracing", DescribeTracing()},
               {"spdlog", absl::StrCat(SPDLOG_VER_MAJOR, ".", SPDLOG_VER_MINOR, ".", SPDLOG_VER_PATCH)},
           },
   };

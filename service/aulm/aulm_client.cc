@@ -49,8 +49,9 @@ std::string Url(absl::string_view base, absl::string_view path) {
 class AulmClient::SendExchange final : public HttpExchange {
  public:
   SendExchange(AulmClient& client, AulmEndpoint endpoint, absl::string_view session_id, absl::string_view to,
-               uint64_t key_generation, std::shared_ptr<SendObserver> observer)
+               uint64_t key_generation, Span span, std::shared_ptr<SendObserver> observer)
       : client_(client),
+        span_(std::move(span)),
         endpoint_(endpoint),
         session_id_(session_id),
         to_(to),
@@ -65,7 +66,7 @@ class AulmClient::SendExchange final : public HttpExchange {
 
   void OnDone(HttpResult result) override {
     absl::StatusOr<SendResult> read = Read(result);
-    client_.Settle(endpoint_, key_generation_, start_, result, read.status());
+    client_.Settle(endpoint_, key_generation_, start_, result, read.status(), span_);
     observer_->OnDone(std::move(read));
   }
 
@@ -83,6 +84,7 @@ class AulmClient::SendExchange final : public HttpExchange {
   }
 
   AulmClient& client_;
+  Span span_;
   const AulmEndpoint endpoint_;
   const std::string session_id_;
   const std::string to_;
@@ -94,9 +96,10 @@ class AulmClient::SendExchange final : public HttpExchange {
 // One status read.
 class AulmClient::StatusExchange final : public HttpExchange {
  public:
-  StatusExchange(AulmClient& client, absl::string_view session_id, uint64_t key_generation,
+  StatusExchange(AulmClient& client, absl::string_view session_id, uint64_t key_generation, Span span,
                  absl::AnyInvocable<void(absl::StatusOr<SessionStatus>)> done)
       : client_(client),
+        span_(std::move(span)),
         session_id_(session_id),
         key_generation_(key_generation),
         start_(client.clock_.Now()),
@@ -106,7 +109,7 @@ class AulmClient::StatusExchange final : public HttpExchange {
 
   void OnDone(HttpResult result) override {
     absl::StatusOr<SessionStatus> read = Read(result);
-    client_.Settle(AulmEndpoint::kSessionStatus, key_generation_, start_, result, read.status());
+    client_.Settle(AulmEndpoint::kSessionStatus, key_generation_, start_, result, read.status(), span_);
     done_(std::move(read));
   }
 
@@ -122,6 +125,7 @@ class AulmClient::StatusExchange final : public HttpExchange {
   }
 
   AulmClient& client_;
+  Span span_;
   const std::string session_id_;
   const uint64_t key_generation_;
   const absl::Time start_;
@@ -187,9 +191,9 @@ AulmClient::CallId AulmClient::Send(AulmEndpoint endpoint, const std::string& ur
   request.finish_once_written = true;
   request.settle_limit = settle_limit_;
   metrics_.CallStarted(endpoint);
-  return transport_.Start(
-      std::move(request),
-      std::make_shared<SendExchange>(*this, endpoint, session_id, to, admission->key_generation, std::move(observer)));
+  return transport_.Start(std::move(request),
+                          std::make_shared<SendExchange>(*this, endpoint, session_id, to, admission->key_generation,
+                                                         std::move(admission->span), std::move(observer)));
 }
 
 AulmClient::CallId AulmClient::GetSessionStatus(absl::string_view session_id, const AulmCallOptions& options,
@@ -208,9 +212,9 @@ AulmClient::CallId AulmClient::GetSessionStatus(absl::string_view session_id, co
   admission->request.method = "GET";
   admission->request.url = absl::StrCat(sessions_url_, session_id, "/status");
   metrics_.CallStarted(AulmEndpoint::kSessionStatus);
-  return transport_.Start(
-      std::move(admission->request),
-      std::make_shared<StatusExchange>(*this, session_id, admission->key_generation, std::move(done)));
+  return transport_.Start(std::move(admission->request),
+                          std::make_shared<StatusExchange>(*this, session_id, admission->key_generation,
+                                                           std::move(admission->span), std::move(done)));
 }
 
 void AulmClient::Cancel(CallId call) {
@@ -239,7 +243,9 @@ absl::StatusOr<AulmClient::Admission> AulmClient::Admit(AulmEndpoint endpoint, a
   headers.emplace_back("Authorization", absl::StrCat("Bearer ", key.value));
   headers.emplace_back("Accept", "application/json");
   headers.emplace_back("User-Agent", UserAgent());
-  if (IsTraceparent(options.traceparent)) headers.emplace_back("traceparent", options.traceparent);
+  admission.span = Span(Span::Kind::kClient, EndpointName(endpoint), options.traceparent);
+  const std::string trace = admission.span.Context(options.traceparent);
+  if (IsTraceparent(trace)) headers.emplace_back("traceparent", trace);
   return admission;
 }
 
@@ -274,7 +280,9 @@ void AulmClient::TellBreaker(const HttpResult& exchange, absl::Time start) {
 }
 
 void AulmClient::Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
-                        const absl::Status& result) {
+                        const absl::Status& result, Span& span) {
+  if (!result.ok()) span.Fail(ReasonOf(result));
+  span.End();
   TellBreaker(exchange, start);
   gate_.Observe(key_generation, result);
   metrics_.CallDone(endpoint, result.ok() ? "OK" : ReasonOf(result), clock_.Now() - start);

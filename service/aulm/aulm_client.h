@@ -17,6 +17,7 @@
 #include "service/aulm/call_gate.h"
 #include "service/aulm/http_transport.h"
 #include "service/base/clock.h"
+#include "service/base/span.h"
 
 namespace aulm::gateway {
 
@@ -94,6 +95,7 @@ class AulmClient {
   class StatusExchange;
   // What a call needs once it is admitted.
   struct Admission {
+    Span span;
     HttpRequest request;  // its headers and deadline
     uint64_t key_generation;
   };
@@ -108,9 +110,9 @@ class AulmClient {
   CallId Send(AulmEndpoint endpoint, const std::string& url, absl::string_view session_id, absl::string_view to,
               const AulmCallOptions& options, std::shared_ptr<SendObserver> observer,
               absl::FunctionRef<std::string()> write_body);
-  // Tells the breaker, the gate and the metrics what a call came to.
+  // Tells the breaker, the gate, the metrics and the call's span what it came to.
   void Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
-              const absl::Status& result);
+              const absl::Status& result, Span& span);
   void TellBreaker(const HttpResult& exchange, absl::Time start);
 
   const std::string account_;

@@ -36,7 +36,7 @@ void SendCall::Begin(Sender& sender, Send send) {
   send.request_id = request_id_;
   send.generated_id = generated_id_;
   send.answer_by = answer_by();
-  send.traceparent = Metadata("traceparent");
+  send.traceparent = traceparent();
   const std::shared_ptr<PendingSend> pending =
       sender.Prepare(std::move(send), [this](absl::StatusOr<SendAnswer> answer) { Complete(answer); });
   {

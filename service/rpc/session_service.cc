@@ -27,7 +27,7 @@ class SessionStatusCall final : public UnaryCall {
   void Refuse(const absl::Status& status) { End(status); }
 
   void Begin(AulmClient& client, SessionReader& reader, const SessionWatch& watch) {
-    reader.Read(client, session_id_, answer_by(), Metadata("traceparent"),
+    reader.Read(client, session_id_, answer_by(), traceparent(),
                 [this, &client, &watch](const absl::StatusOr<SessionReader::Reading>& reading) {
                   Complete(reading, watch.suspect(client.account(), session_id_));
                 });

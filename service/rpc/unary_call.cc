@@ -23,6 +23,7 @@ UnaryCall::UnaryCall(grpc::CallbackServerContext& context, MethodMetrics& metric
   const absl::Duration allowed = asked == std::chrono::system_clock::time_point::max()
                                      ? default_deadline
                                      : absl::FromChrono(asked - std::chrono::system_clock::now());
+  span_ = Span(Span::Kind::kServer, metrics.method(), Metadata("traceparent"));
   answer_by_ = start_ + allowed - std::min(kMargin, std::max(absl::ZeroDuration(), allowed / 2));
 }
 
@@ -31,6 +32,10 @@ void UnaryCall::End(const absl::Status& status) {
   AddErrorTrailers(status, context_);
   const absl::Duration took = clock_.Now() - start_;
   metrics_.Handled(converted.error_code(), took);
+  const std::string trace = traceparent();
+  span_.Attribute("rpc.grpc.status", CodeName(converted.error_code()));
+  if (!status.ok()) span_.Fail(ReasonOf(status));
+  span_.End();
   if (converted.ok()) metrics_.MessagesSent();
   {
     LogLine line(converted.ok() ? LogLevel::kInfo : LogLevel::kWarn, "call");
@@ -39,7 +44,7 @@ void UnaryCall::End(const absl::Status& status) {
     // aulm's own words may quote what was sent: they are for the caller alone.
     const std::optional<ErrorDetails> details = status.ok() ? std::nullopt : DetailsOf(status);
     if (details.has_value() && details->domain == kGatewayDomain) line.Field("message", status.message());
-    line.Field("took_ms", took).Trace(Metadata("traceparent"));
+    line.Field("took_ms", took).Trace(trace);
     Describe(line);
   }
   Finish(converted);  // the last touch: OnDone may run before it returns

@@ -9,6 +9,7 @@
 #include "grpcpp/support/server_callback.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
+#include "service/base/span.h"
 #include "service/rpc/rpc_metrics.h"
 
 namespace aulm::gateway {
@@ -41,6 +42,9 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   grpc::CallbackServerContext& context() { return context_; }
   const grpc::CallbackServerContext& context() const { return context_; }
 
+  // The trace context for what this call does elsewhere: the caller's traceparent, or the call's own span in it.
+  std::string traceparent() const { return span_.Context(Metadata("traceparent")); }
+
   // The value of a metadata key of the caller's, or empty.
   std::string Metadata(const std::string& key) const;
 
@@ -52,6 +56,7 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   const Clock& clock_;
   const absl::Time start_;
   absl::Time answer_by_;
+  Span span_;
 };
 
 }  // namespace aulm::gateway

@@ -6,6 +6,7 @@
 
 #include "absl/strings/strip.h"
 #include "service/base/log.h"
+#include "service/base/span.h"
 #include "service/base/text.h"
 #include "service/webhook/signature_verifier.h"
 
@@ -112,6 +113,7 @@ void WebhookService::Append(const Account& account, const ServedRequest& request
   in_flight_.fetch_add(1, std::memory_order_relaxed);
   metrics_.in_flight().Increment();
   log_.Append(std::move(event), [this, &account, arrived = request.arrived,
+                                 span = Span(Span::Kind::kServer, "webhook", request.Header("traceparent")),
                                  reply = std::move(reply)](absl::StatusOr<Appended> appended) mutable {
     WebhookOutcome outcome = WebhookOutcome::kStoreFailed;
     if (appended.ok()) {
@@ -119,6 +121,8 @@ void WebhookService::Append(const Account& account, const ServedRequest& request
     } else {
       LogStoreFailure(account.settings.name, appended.status());
     }
+    if (!appended.ok()) span.Fail(WebhookOutcomeName(outcome));
+    span.End();
     account.metrics->Count(outcome);
     metrics_.ObserveAnswer(Since(arrived));
     metrics_.in_flight().Decrement();

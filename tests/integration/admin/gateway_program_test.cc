@@ -130,6 +130,7 @@ TEST_F(GatewayProgramTest, PrintsItsVersionAndItsLibraries) {
   const Ended ended = Run({"--version"}, {});
   EXPECT_EQ(ended.status, 0);
   EXPECT_THAT(ended.out, testing::StartsWith("aulm-gateway "));
+  EXPECT_THAT(ended.out, HasSubstr("  tracing "));
   for (const std::string library : {"gRPC", "protobuf", "abseil", "curl", "OpenSSL", "SQLite", "Boost", "spdlog"}) {
     EXPECT_THAT(ended.out, HasSubstr(absl::StrCat("  ", library, " ")));
   }
