@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "grpcpp/security/server_credentials.h"
 #include "prometheus/registry.h"
@@ -424,7 +425,9 @@ void App::Parts::AnnounceStop() {
 }
 
 void App::Parts::Stop() {
-  clock_.CallAfter(kStopLimit, [] {
+  absl::Notification stopped;
+  std::thread limit([&stopped] {
+    if (stopped.WaitForNotificationWithTimeout(kStopLimit)) return;
     LogLine(LogLevel::kError, "stop_took_too_long").Field("limit_ms", kStopLimit);
     _exit(0);  // nothing that was answered is lost: it was durable first
   });
@@ -442,8 +445,12 @@ void App::Parts::Stop() {
   if (hub_ != nullptr) hub_->Stop();
   if (transport_ != nullptr) transport_->Stop();
   if (admin_server_ != nullptr) admin_server_->Stop(kAdminGrace);
+  // Timers write to the store, too.
+  clock_.Stop();
   store_.engine.reset();
   StopTracing();
+  stopped.Notify();
+  limit.join();
 }
 
 absl::StatusOr<std::unique_ptr<App>> App::Start(const Settings& settings) {

@@ -20,13 +20,15 @@ constexpr absl::Duration kLongestWait = absl::Hours(1);
 
 SystemClock::SystemClock() : thread_([this] { Run(); }) {}
 
-SystemClock::~SystemClock() {
+SystemClock::~SystemClock() { Stop(); }
+
+void SystemClock::Stop() {
   {
     absl::MutexLock lock(&mutex_);
     stopping_ = true;
     changed_.Signal();
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 absl::Time SystemClock::Now() const { return absl::Now(); }

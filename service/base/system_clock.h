@@ -12,12 +12,16 @@
 
 namespace aulm::gateway {
 
-// The machine's time, and one thread that runs timers in the order of their due times. Destroying it drops the timers
-// that are still pending.
+// The machine's time, and one thread that runs timers in the order of their due times.
 class SystemClock final : public Clock {
  public:
   SystemClock();
+  // Stops, and drops the timers that are pending.
   ~SystemClock() override;
+
+  // Runs no timer from now on, and returns once the one that runs has come to its end: what timers use may go then. Not
+  // from a callback.
+  void Stop() ABSL_LOCKS_EXCLUDED(mutex_);
 
   absl::Time Now() const override;
   TimerId CallAfter(absl::Duration delay, std::function<void()> callback) override;

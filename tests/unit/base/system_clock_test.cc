@@ -250,5 +250,25 @@ TEST(SystemClockTest, ManyThreadsSetAndCancelTimers) {
   EXPECT_EQ(ran, kThreads * kEach / 2);
 }
 
+TEST(SystemClockTest, RunsNothingOnceItHasStopped) {
+  std::atomic<bool> running{false};
+  std::atomic<bool> ran{false};
+  SystemClock clock;
+  absl::Notification entered;
+  clock.CallAfter(absl::ZeroDuration(), [&] {
+    running = true;
+    entered.Notify();
+    std::this_thread::yield();
+    running = false;
+  });
+  entered.WaitForNotification();
+  clock.CallAfter(absl::Hours(1), [&] { ran = true; });
+  clock.Stop();
+  EXPECT_FALSE(running) << "what runs is waited for";
+  clock.CallAfter(absl::ZeroDuration(), [&] { ran = true; });
+  clock.Stop();
+  EXPECT_FALSE(ran);
+}
+
 }  // namespace
 }  // namespace aulm::gateway
