@@ -52,15 +52,16 @@ BuildInfo GetBuildInfo() {
               {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
               {"SQLite", sqlite3_libversion()},
               {"Boost", absl::StrCat(BOOST_VERSION / 100'000, ".", BOOST_VERSION / 100 % 1'000)},
-              {"tracing", DescribeTracing()},
               {"spdlog", absl::StrCat(SPDLOG_VER_MAJOR, ".", SPDLOG_VER_MINOR, ".", SPDLOG_VER_PATCH)},
           },
+      .tracing = DescribeTracing(),
   };
 }
 
 std::string DescribeBuild(const BuildInfo& info) {
   std::string text = absl::StrCat("aulm-gateway ", info.version, " (commit ", info.commit, ", ", info.compiler, ")");
   for (const auto& [name, version] : info.libraries) absl::StrAppend(&text, "\n  ", name, " ", version);
+  absl::StrAppend(&text, "\n  tracing ", info.tracing);
   return text;
 }
 

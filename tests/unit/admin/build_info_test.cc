@@ -28,13 +28,15 @@ TEST(BuildInfoTest, KnowsEveryLibrarysVersion) {
 }
 
 TEST(BuildInfoTest, DescribesItselfInLines) {
-  const BuildInfo info = {.version = "1.2.3", .commit = "abc", .compiler = "gcc 12", .libraries = {{"curl", "7.88.1"}}};
-  EXPECT_EQ(DescribeBuild(info), "aulm-gateway 1.2.3 (commit abc, gcc 12)\n  curl 7.88.1");
+  const BuildInfo info = {
+      .version = "1.2.3", .commit = "abc", .compiler = "gcc 12", .libraries = {{"curl", "7.88.1"}}, .tracing = "none"};
+  EXPECT_EQ(DescribeBuild(info), "aulm-gateway 1.2.3 (commit abc, gcc 12)\n  curl 7.88.1\n  tracing none");
 }
 
 TEST(BuildInfoTest, IsAMetric) {
   prometheus::Registry registry;
-  RegisterBuildInfo({.version = "1.2.3", .commit = "abc", .compiler = "gcc 12", .libraries = {}}, registry);
+  RegisterBuildInfo({.version = "1.2.3", .commit = "abc", .compiler = "gcc 12", .libraries = {}, .tracing = ""},
+                    registry);
   EXPECT_THAT(prometheus::TextSerializer().Serialize(registry.Collect()),
               HasSubstr("aulm_gateway_build_info{commit=\"abc\",compiler=\"gcc 12\",version=\"1.2.3\"} 1\n"));
 }

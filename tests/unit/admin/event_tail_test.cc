@@ -89,6 +89,7 @@ TEST_F(EventTailTest, GoesOnWithWhatComes) {
   AppendInbound(harness_.log, 1, 1);
   EXPECT_THAT(Ask(*tail), HasSubstr(R"("delivery":"d1")"));
   AppendInbound(harness_.log, 2, 2);
+  harness_.WaitForRing();
   const std::string second = Ask(*tail);
   EXPECT_THAT(second, HasSubstr(R"("delivery":"d2")"));
   EXPECT_THAT(second, Not(HasSubstr(R"("delivery":"d1")")));
