@@ -1,5 +1,6 @@
 // The program: reads the command line and the settings, starts the App, waits for a signal, stops it.
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -96,6 +97,14 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+// As many descriptors as the process may have: the soft limit is often 1024, and every stream and webhook is one.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -124,6 +133,7 @@ int main(int argc, char** argv) {
     return sound.ok() ? 0 : kExitCannotStart;
   }
 
+  RaiseDescriptorLimit();
   const sigset_t stop_signals = BlockStopSignals();
   StartLog(settings->log_level);
   for (const std::string& warning : settings->warnings) LogLine(LogLevel::kWarn, "setting").Field("message", warning);
