@@ -86,7 +86,7 @@ void SendCall::Complete(const absl::StatusOr<SendAnswer>& answer) {
 
 void SendCall::Describe(LogLine& line) const {
   line.Field("request_id", request_id_).Field("session_id", session_id_).Field("to", MaskPhone(to_));
-  if (!message_id_.empty()) line.Field("message_id", message_id_);
+  if (IsPlainId(message_id_)) line.Field("message_id", message_id_);  // some engines make ids of phone numbers
   if (!aulm_request_id_.empty()) line.Field("aulm_request_id", aulm_request_id_);
 }
 

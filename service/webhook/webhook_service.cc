@@ -16,6 +16,9 @@ namespace {
 constexpr absl::string_view kPath = "/webhooks/aulm";
 constexpr absl::string_view kDefaultAccount = "default";
 
+// For the log: what aulm or a stranger calls an id or a name may be anything, a phone number too.
+absl::string_view PlainIdOrNone(absl::string_view text) { return IsPlainId(text) ? text : absl::string_view(); }
+
 absl::Duration Since(std::chrono::steady_clock::time_point start) {
   return absl::FromChrono(std::chrono::steady_clock::now() - start);
 }
@@ -98,10 +101,10 @@ void WebhookService::Handle(ServedRequest& request, Reply reply) {
   CountDecoded(*account, decoded);
   LogLine(LogLevel::kDebug, "webhook")
       .Field("account", account->settings.name)
-      .Field("name", decoded.event_name)
-      .Field("delivery_id", decoded.event.delivery_id)
-      .Field("session_id", decoded.event.session_id)
-      .Field("message_id", decoded.event.message_id)
+      .Field("name", PlainIdOrNone(decoded.event_name))
+      .Field("delivery_id", PlainIdOrNone(decoded.event.delivery_id))
+      .Field("session_id", PlainIdOrNone(decoded.event.session_id))
+      .Field("message_id", PlainIdOrNone(decoded.event.message_id))
       .Field("test", decoded.event.test)
       .Field("bytes", decoded.event.raw_body.size())
       .Trace(request.Header("traceparent"));
@@ -142,11 +145,10 @@ void WebhookService::LogRefusal(absl::string_view account, WebhookOutcome outcom
   if (!left_out.has_value()) return;
   // The path, the method and the headers are a stranger's words as long as no signature was verified: of them, only an
   // id that looks like one goes into the log.
-  const absl::string_view delivery_id = request.Header("x-aulm-delivery-id");
   LogLine(LogLevel::kWarn, "webhook_refused")
       .Field("account", account)
       .Field("reason", WebhookOutcomeName(outcome))
-      .Field("delivery_id", IsPlainId(delivery_id) ? delivery_id : "")
+      .Field("delivery_id", PlainIdOrNone(request.Header("x-aulm-delivery-id")))
       .Field("from_address", request.remote_address)
       .Field("left_out", *left_out)
       .Trace(request.Header("traceparent"));

@@ -1,0 +1,250 @@
+// Words that stand in every secret, every body and every phone number, driven through the gateway on every path (taken,
+// refused, broken, crashed and started again, with the log at its most talkative), are found nowhere that an operator,
+// a monitoring system or another caller looks.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "tests/integration/gateway/gateway_fixture.h"
+#include "tests/support/https_client.h"
+#include "tests/support/projected_secret.h"
+#include "tests/support/raw_http_client.h"
+#include "tests/support/test_certificate_pem.h"
+#include "tests/support/webhook_client.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr char kKey[] = "alm_sk_live_canarykey";
+constexpr char kSecret[] = "canarysecret";
+constexpr char kPhone[] = "+966598765432";
+constexpr char kNoFileText[] = "canaryfile\ncanaryfile2";
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+class SecrecyTest : public GatewayTest {
+ protected:
+  void SetUp() override {
+    GatewayTest::SetUp();
+    ASSERT_TRUE(simulator_->control().SetKey(kKey, "active").ok());
+    secrets_.emplace(folder_ + "/secrets", Good());
+    const auto path = [this](const char* name) { return absl::StrCat("\"", secrets_->Path(name), "\""); };
+    config_ = folder_ + "/config.json";
+    std::ofstream(config_) << R"({"log": {"level": "trace"}, "listeners": {"admin": {"tls": {"certificate_file": )"
+                           << path("tls.crt") << R"(, "key_file": )" << path("tls.key")
+                           << R"(}}}, "pacing": {"off": true}, "accounts": [{"name": "default", "api_key_file": )"
+                           << path("api_key") << R"(, "webhook_secret_files": [)" << path("webhook") << "]}]}";
+    options_.environment = {{"GATEWAY_CONFIG", config_}, {"AULM_API_KEY", ""}, {"AULM_WEBHOOK_SECRET", ""}};
+  }
+
+  ProjectedSecret::Files Good() const {
+    return {{"api_key", kKey}, {"webhook", kSecret}, {"tls.crt", pem_.certificate}, {"tls.key", pem_.key}};
+  }
+
+  // A part of the TLS key that stands in no certificate.
+  std::string KeyCanary() const {
+    const std::vector<std::string> lines = absl::StrSplit(pem_.key, '\n');
+    return lines.at(1).substr(0, 20);
+  }
+
+  void Hide(std::string canary) { canaries_.push_back(std::move(canary)); }
+
+  // What the gateway has said: nothing hidden is in it.
+  void Examine(const std::string& where, const std::string& text) {
+    for (const std::string& canary : canaries_) {
+      const size_t at = text.find(canary);
+      EXPECT_EQ(at, std::string::npos) << where << " shows " << canary << ": …"
+                                       << text.substr(at < 200 ? 0 : at - 200, 400) << "…";
+    }
+  }
+
+  void Examine(const grpc::Status& status) {
+    EXPECT_FALSE(status.ok());
+    Examine("a status", absl::StrCat(status.error_message(), "\n", status.error_details()));
+  }
+
+  void ExamineWhatCanBeAsked() {
+    HttpsClient client(pem_.certificate);
+    for (const char* page : {"/", "/livez", "/readyz?verbose", "/metrics", "/canaryquery"}) {
+      const auto answer = client.Get(absl::StrCat("https://", gateway_->admin_address(), page));
+      ASSERT_TRUE(answer.ok()) << answer.status();
+      Examine(page, answer->body);
+    }
+    const std::string process = absl::StrCat("/proc/", gateway_->process().pid());
+    Examine("the command line", ReadAll(process + "/cmdline"));
+    Examine("the environment", ReadAll(process + "/environ"));
+    Examine("the name", ReadAll(process + "/comm"));
+  }
+
+  grpc::Status Send(const v1::SendTextRequest& request, const std::string& token = "") {
+    grpc::ClientContext context;
+    SetLimit(context);
+    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+    v1::SendTextResponse response;
+    return messaging_->SendText(&context, request, &response);
+  }
+
+  v1::SendTextRequest CanaryText() {
+    v1::SendTextRequest request = Text(kPhone, "canarybody");
+    (*request.mutable_labels())["order"] = "canarylabel";
+    return request;
+  }
+
+  void DriveSends() {
+    EXPECT_TRUE(Send(CanaryText(), "canarytoken").ok());
+    for (const char* code : {"invalid_request", "daily_quota_exceeded", "messaging_service_timeout"}) {
+      simulator::Fault fault;
+      fault.code = code;
+      fault.message = absl::StrCat("canaryanswer about ", kPhone);
+      ASSERT_TRUE(simulator_->control().QueueFault(fault).ok());
+      const grpc::Status status = Send(CanaryText());
+      // What aulm says goes to the caller, whose message it is, and to nobody else.
+      EXPECT_FALSE(status.ok());
+    }
+    simulator::Fault broken;
+    broken.raw = "canaryanswer\r\n\r\n";
+    ASSERT_TRUE(simulator_->control().QueueFault(broken).ok());
+    Examine(Send(CanaryText()));
+    v1::SendTextRequest bad = CanaryText();
+    bad.set_to("966598765432x");
+    Examine(Send(bad));
+    bad = CanaryText();
+    bad.set_session_id("no session");
+    Examine(Send(bad));
+    bad = CanaryText();
+    bad.set_body(absl::StrCat("canarybody", std::string(5000, 'x')));
+    Examine(Send(bad));
+    DriveImages();
+  }
+
+  void DriveImages() {
+    v1::SendImageRequest image;
+    image.set_session_id(simulator::kConnectedSession);
+    image.set_to(kPhone);
+    image.set_caption("canarycaption");
+    for (const char* url : {"https://cdn.example/canaryurl.png", "http://cdn.example/canaryurl.png",
+                            "https://canaryuser:canarypassword@cdn.example/"}) {
+      image.set_image_url(url);
+      grpc::ClientContext context;
+      SetLimit(context);
+      v1::SendImageResponse response;
+      const grpc::Status status = messaging_->SendImage(&context, image, &response);
+      if (!status.ok()) Examine(status);
+    }
+    image.mutable_image_data()->set_data("\x89PNG\r\n\x1a\n canaryimage");
+    grpc::ClientContext context;
+    SetLimit(context);
+    v1::SendImageResponse response;
+    EXPECT_TRUE(messaging_->SendImage(&context, image, &response).ok());
+  }
+
+  void Raw(const std::string& bytes) {
+    RawHttpClient client(gateway_->webhook_address());
+    client.Send(bytes);
+    client.EndSending();
+    const RawReply reply = client.ReadReply();
+    Examine("an answer to a webhook", reply.body);
+  }
+
+  std::string Delivery(const std::string& signature, const std::string& body, const std::string& more = "") const {
+    return absl::StrCat("POST /webhooks/aulm HTTP/1.1\r\nHost: canaryhost\r\nX-Aulm-Signature: ", signature, "\r\n",
+                        "X-Aulm-Delivery-Id: canary id\r\nCookie: canarycookie\r\n", more,
+                        "Content-Length: ", body.size(), "\r\n\r\n", body);
+  }
+
+  void DriveWebhooks() {
+    WebhookClient client(gateway_->webhook_address(), kSecret);
+    const std::string good = InboundMessageBody("d1", simulator::kConnectedSession, kPhone, "canarybody");
+    EXPECT_EQ(client.Post("inbound_message", "d1", good).value_or(0), 200);
+    EXPECT_EQ(client.Post("inbound_message", "d1", good).value_or(0), 200) << "seen before";
+    EXPECT_EQ(client
+                  .Post("message_status", "d2",
+                        MessageStatusBody("d2", simulator::kConnectedSession, "m", kPhone, "canarystatus"))
+                  .value_or(0),
+              200);
+    EXPECT_EQ(client.Post("canaryevent", "d3", R"({"event":"canaryevent with words","delivery_id":"+966598765432"})")
+                  .value_or(0),
+              200);
+    EXPECT_EQ(client.Post("inbound_message", "d4", "canarybody, no JSON").value_or(0), 200);
+    EXPECT_EQ(WebhookClient(gateway_->webhook_address(), "canarywrong").Post("inbound_message", "d5", good).value_or(0),
+              401);
+    Raw(Delivery("canarysignature", good));
+    Raw(Delivery(SignDelivery(kSecret, good), good, "X: canary\x01header\r\n"));
+    Raw(Delivery("", good, "Transfer-Encoding: canarycoding\r\n"));
+    Raw(Delivery("", std::string(2 << 20, 'c')));
+    Raw("POST /webhooks/aulm/canaryaccount HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
+    Raw("CANARYMETHOD /canarypath?canaryquery HTTP/1.1\r\nHost: a\r\n\r\n");
+    Raw("canarynoise canarynoise\r\n\r\n");
+    Raw(Delivery(SignDelivery(kSecret, good), good).substr(0, 300));
+  }
+
+  const TestCertificatePem pem_ = MakeTestCertificate("admin");
+  std::optional<ProjectedSecret> secrets_;
+  std::string config_;
+  std::vector<std::string> canaries_ = {"canary", "CANARY", absl::Base64Escape("canaryimage").substr(0, 12),
+                                        "66598765432"};
+};
+
+TEST_F(SecrecyTest, NothingHiddenIsShownOnAnyPath) {
+  Hide(KeyCanary());
+  StartGateway();
+  DriveSends();
+  DriveWebhooks();
+  ExamineWhatCanBeAsked();
+
+  // Files that become unusable, whatever they hold.
+  secrets_->Replace(
+      {{"api_key", kNoFileText}, {"webhook", ""}, {"tls.crt", "canarycertificate"}, {"tls.key", pem_.key}});
+  while (!absl::StrContains(ReadAll(folder_ + "/gateway.log"), "tls_files_refused_old_kept") ||
+         !absl::StrContains(ReadAll(folder_ + "/gateway.log"), "\"secret\":\"api_key\"")) {
+    EXPECT_TRUE(Send(CanaryText()).ok());
+  }
+  ExamineWhatCanBeAsked();
+  Examine("the log", ReadAll(folder_ + "/gateway.log"));
+
+  // A start that is refused for them.
+  gateway_->process().Signal(SIGKILL);
+  ASSERT_TRUE(gateway_->process().Wait(absl::Seconds(30)).ok());
+  EXPECT_FALSE(GatewayProcess::Start(options_).ok());
+  const std::string refused = ReadAll(folder_ + "/gateway.log");
+  EXPECT_THAT(refused, testing::HasSubstr("accounts[0].api_key_file: "));
+  Examine("the words of a refused start", refused);
+
+  // After the crash: the store is read again, sends under way are unknown.
+  secrets_->Replace(Good());
+  StartGateway();
+  DriveSends();
+  DriveWebhooks();
+  ExamineWhatCanBeAsked();
+  gateway_->process().Signal(SIGTERM);
+  EXPECT_EQ(gateway_->process().Wait(absl::Seconds(60)).value_or(-1), 0);
+  const std::string log = ReadAll(folder_ + "/gateway.log");
+  EXPECT_THAT(log, testing::HasSubstr("\"level\":\"debug\"")) << "the log is not as talkative as it could be";
+  Examine("the log", log);
+}
+
+TEST_F(SecrecyTest, SettingsAreShownWithoutTheirSecrets) {
+  Hide(KeyCanary());
+  auto child = ChildProcess::Start({BinaryPath("aulm-gateway"), "--print-config", "--config", config_}, {});
+  ASSERT_TRUE(child.ok()) << child.status();
+  std::string shown;
+  for (auto line = child->ReadLine(absl::Seconds(30)); line.ok(); line = child->ReadLine(absl::Seconds(30))) {
+    absl::StrAppend(&shown, *line, "\n");
+  }
+  EXPECT_THAT(shown, testing::HasSubstr(secrets_->Path("api_key")));
+  Examine("--print-config", shown);
+}
+
+}  // namespace
+}  // namespace aulm::gateway
