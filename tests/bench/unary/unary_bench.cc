@@ -2,6 +2,8 @@
 //   bare echo     a gRPC callback server that answers from memory
 //   bare proxy    callback server → one curl thread → the fixed upstream, and nothing else
 //   aulm-gateway  the product, with every check, log and metric
+//   the peers     the same gateway as a team would write it in an afternoon, in Go and in Node, where ./dev bench built
+//   them
 // The upstream is a fixed-answer server; the load comes from h2load (several connections, many streams) and, for the
 // latency of a single call at a time, from a blocking stub. CPU is the server process's own (user + system).
 //
@@ -24,6 +26,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
+#include "tests/bench/peers/peers.h"
 #include "tests/support/child_process.h"
 #include "tests/support/gateway_process.h"
 
@@ -159,21 +162,28 @@ int Main(int calls) {
     std::string address;
     pid_t pid;
   };
-  const std::vector<Row> rows = {{"bare echo", echo_address, echo.pid()},
-                                 {"bare proxy", proxy_address, proxy.pid()},
-                                 {"aulm-gateway", gateway->grpc_address(), gateway->process().pid()}};
+  std::vector<Row> rows = {{"bare echo", echo_address, echo.pid()},
+                           {"bare proxy", proxy_address, proxy.pid()},
+                           {"aulm-gateway", gateway->grpc_address(), gateway->process().pid()}};
+  const pid_t ours = gateway->process().pid();
+  const std::vector<Peer> peers = StartPeers(options.folder, options.aulm_base_url, options.webhook_secret);
+  for (const Peer& peer : peers) rows.push_back({peer.name.c_str(), peer.grpc_address, peer.process.pid()});
   const std::string message_file = WriteMessageFile();
-  std::printf("%-14s %8s %12s %14s %18s\n", "SendText", "load", "calls/s", "CPU us/call", "CPU / bare proxy");
+  std::printf("%-14s %8s %12s %14s %18s %20s\n", "SendText", "load", "calls/s", "CPU us/call", "CPU / bare proxy",
+              "CPU / aulm-gateway");
   for (const Load load : {Load{4, 8}, Load{4, 16}, Load{4, 50}}) {
     double proxy_cpu = 0;
+    double our_cpu = 0;
     for (const Row& row : rows) {
       Run(row.address, row.pid, load, calls / 10, message_file);  // warm-up
       const auto figures = Run(row.address, row.pid, load, calls, message_file);
       if (!figures) return 1;
       if (row.pid == proxy.pid()) proxy_cpu = figures->cpu_us_per_call;
+      if (row.pid == ours) our_cpu = figures->cpu_us_per_call;
       std::printf("%-14s %6dx%-2d %11.0f %14.1f", row.name, load.connections, load.streams, figures->calls_per_second,
                   figures->cpu_us_per_call);
       if (proxy_cpu > 0) std::printf(" %17.2f", figures->cpu_us_per_call / proxy_cpu);
+      if (our_cpu > 0) std::printf(" %20.2f", figures->cpu_us_per_call / our_cpu);
       std::printf("\n");
     }
   }

@@ -1,6 +1,8 @@
 // What a durable webhook costs, beside its floor in the same run on the same cores and the same disk:
 //   bare ingest   Beast, one HMAC, one JSON parse, SQLite with group commit, and nothing else
 //   aulm-gateway  the product: limits, strict framing, typed events, deduplication with its own retention, metrics
+//   the peers     the same gateway as a team would write it in an afternoon, in Go and in Node, where ./dev bench built
+//   them
 // Deliveries come over 1, 64 and 256 kept-alive connections, one under way on each. CPU is the server process's own
 // (user + system). The two take turns, three times, and the median of each figure is shown.
 //
@@ -20,6 +22,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/bench/peers/peers.h"
 #include "tests/bench/webhook/webhook_load.h"
 #include "tests/support/child_process.h"
 #include "tests/support/gateway_process.h"
@@ -77,8 +80,8 @@ void Run(const Server& server, size_t connections, size_t count, Figures& figure
 }
 
 void PrintTable(const std::vector<Server>& servers, size_t most) {
-  std::printf("%-14s %12s %12s %10s %8s %16s %12s\n", "webhooks", "connections", "per second", "median ms", "p99 ms",
-              "CPU us/webhook", "CPU / bare");
+  std::printf("%-14s %12s %12s %10s %8s %16s %12s %20s\n", "webhooks", "connections", "per second", "median ms",
+              "p99 ms", "CPU us/webhook", "CPU / bare", "CPU / aulm-gateway");
   for (const size_t connections : {1, 64, 256}) {
     const size_t count = connections == 1 ? std::max<size_t>(most / 10, 100) : most;
     std::vector<Figures> figures(servers.size());
@@ -86,9 +89,10 @@ void PrintTable(const std::vector<Server>& servers, size_t most) {
       for (size_t i = 0; i < servers.size(); ++i) Run(servers[i], connections, count, figures[i]);
     }
     for (size_t i = 0; i < servers.size(); ++i) {
-      std::printf("%-14s %12zu %12.0f %10.2f %8.2f %16.1f %12.2f\n", servers[i].name, connections,
+      std::printf("%-14s %12zu %12.0f %10.2f %8.2f %16.1f %12.2f %20.2f\n", servers[i].name, connections,
                   Median(figures[i].per_second), Median(figures[i].median_ms), Median(figures[i].p99_ms),
-                  Median(figures[i].cpu_us), Median(figures[i].cpu_us) / Median(figures[0].cpu_us));
+                  Median(figures[i].cpu_us), Median(figures[i].cpu_us) / Median(figures[0].cpu_us),
+                  Median(figures[i].cpu_us) / Median(figures[1].cpu_us));
     }
   }
 }
@@ -106,8 +110,10 @@ int Main(size_t most) {
     options.folder = folder;
     auto gateway = GatewayProcess::Start(options);
     if (!gateway.ok()) Fail(gateway.status().ToString());
-    const std::vector<Server> servers = {{"bare ingest", line->substr(line->rfind(' ') + 1), bare->pid()},
-                                         {"aulm-gateway", gateway->webhook_address(), gateway->process().pid()}};
+    std::vector<Server> servers = {{"bare ingest", line->substr(line->rfind(' ') + 1), bare->pid()},
+                                   {"aulm-gateway", gateway->webhook_address(), gateway->process().pid()}};
+    const std::vector<Peer> peers = StartPeers(folder, options.aulm_base_url, options.webhook_secret);
+    for (const Peer& peer : peers) servers.push_back({peer.name.c_str(), peer.webhook_address, peer.process.pid()});
     for (const Server& server : servers) {
       Figures warm_up;
       Run(server, 64, most / 10, warm_up);
