@@ -123,6 +123,27 @@ class Gateway:
         status = self._end(signal.SIGTERM)
         assert status == 0, f"the gateway ended with status {status}"
 
+    def end(self) -> bool:
+        """Kills it where it lives; True when it had ended by itself, or by a signal of another's."""
+        if self._process is None:
+            return True
+        ended = self._process.poll() is not None
+        self.kill()
+        return ended
+
+    def await_end(self, limit: float) -> bool:
+        """Waits for the process to end by itself."""
+        try:
+            self.process.wait(limit)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        assert self._process is not None
+        return self._process
+
     def pause(self) -> None:
         self._signal(signal.SIGSTOP)
 
