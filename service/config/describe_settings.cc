@@ -6,6 +6,7 @@
 #include <boost/json/value.hpp>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
@@ -49,8 +50,52 @@ json::object DescribeListener(const ListenAddress& address, const std::optional<
   json::object described;
   described["address"] = ToJson(ToString(address));
   if (tls.has_value()) {
-    described["tls"] = {{"certificate_file", ToJson(tls->certificate_file)}, {"key_file", ToJson(tls->key_file)}};
+    json::object files = {{"certificate_file", ToJson(tls->certificate_file)}, {"key_file", ToJson(tls->key_file)}};
+    if (!tls->client_ca_file.empty()) files["client_ca_file"] = ToJson(tls->client_ca_file);
+    described["tls"] = std::move(files);
   }
+  return described;
+}
+
+json::object DescribeGrpc(const GrpcListenerSettings& settings) {
+  json::object described = DescribeListener(settings.address, settings.tls);
+  described["callers_optional"] = settings.callers_optional;
+  if (settings.trusted_identity_header.has_value()) {
+    json::array from;
+    for (const AddressRange& range : settings.trusted_identity_header->from) from.push_back(ToJson(range.ToString()));
+    described["trusted_identity_header"] = {{"name", ToJson(HeaderName(settings.trusted_identity_header->header))},
+                                            {"from_addresses", std::move(from)}};
+  }
+  described["reflection"] = settings.reflection;
+  described["channelz"] = settings.channelz;
+  return described;
+}
+
+json::object DescribeAdmin(const AdminListenerSettings& settings) {
+  json::object described = DescribeListener(settings.address, settings.tls);
+  if (!settings.token_sha256_file.empty()) described["token_sha256_file"] = ToJson(settings.token_sha256_file);
+  return described;
+}
+
+json::array DescribeList(const AllowList& list) {
+  json::array described;
+  if (list.all) described.push_back(ToJson("*"));
+  for (const std::string& name : absl::btree_set<std::string>(list.names.begin(), list.names.end())) {
+    described.push_back(ToJson(name));
+  }
+  return described;
+}
+
+json::object DescribeCaller(const CallerSettings& caller) {
+  json::object described = {{"name", ToJson(caller.name)}};
+  if (!caller.token_sha256_file.empty()) described["token_sha256_file"] = ToJson(caller.token_sha256_file);
+  if (!caller.spiffe_id.empty()) described["spiffe_id"] = ToJson(caller.spiffe_id);
+  if (!caller.dns_name.empty()) described["dns_name"] = ToJson(caller.dns_name);
+  described["methods"] = DescribeList(caller.methods);
+  described["accounts"] = DescribeList(caller.accounts);
+  described["session_ids"] = DescribeList(caller.session_ids);
+  described["max_streams"] = caller.max_streams;
+  described["sends_per_second"] = caller.sends_per_second;
   return described;
 }
 
@@ -95,7 +140,14 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"ring_bytes", limits.ring_bytes},
           {"send_settle", ToJson(limits.send_settle)},
           {"default_deadline", ToJson(limits.default_deadline)},
-          {"drain_delay", ToJson(limits.drain_delay)}};
+          {"drain_delay", ToJson(limits.drain_delay)},
+          {"grpc_memory_bytes", limits.grpc_memory_bytes},
+          {"grpc_threads", limits.grpc_threads},
+          {"calls_per_connection", limits.calls_per_connection},
+          {"header_list_bytes", limits.header_list_bytes},
+          {"keepalive_interval", ToJson(limits.keepalive_interval)},
+          {"keepalive_timeout", ToJson(limits.keepalive_timeout)},
+          {"min_ping_interval", ToJson(limits.min_ping_interval)}};
 }
 
 json::object DescribeSends(const SendSettings& sends) {
@@ -135,20 +187,21 @@ json::object DescribePaces(const Paces& paces) {
 }  // namespace
 
 std::string DescribeSettings(const Settings& settings) {
-  json::object grpc = DescribeListener(settings.grpc.address, settings.grpc.tls);
-  grpc["callers_optional"] = settings.grpc.callers_optional;
+  json::array callers;
+  for (const CallerSettings& caller : settings.callers) callers.push_back(DescribeCaller(caller));
   json::array accounts;
   for (const AccountSettings& account : settings.accounts) accounts.push_back(DescribeAccount(account));
 
   json::object described;
-  described["listeners"] = {{"grpc", std::move(grpc)},
+  described["listeners"] = {{"grpc", DescribeGrpc(settings.grpc)},
                             {"webhook", DescribeListener(settings.webhook.address, settings.webhook.tls)},
-                            {"admin", DescribeListener(settings.admin.address, settings.admin.tls)}};
+                            {"admin", DescribeAdmin(settings.admin)}};
   described["store"] = {{"url", ToJson(settings.store.url)},
                         {"retention", ToJson(settings.store.retention)},
                         {"max_bytes", settings.store.max_bytes},
                         {"dedupe_retention", ToJson(settings.store.dedupe_retention)}};
   described["accounts"] = std::move(accounts);
+  described["callers"] = std::move(callers);
   described["limits"] = DescribeLimits(settings.limits);
   described["sends"] = DescribeSends(settings.sends);
   described["pacing"] = DescribePaces(settings.paces);

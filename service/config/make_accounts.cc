@@ -30,12 +30,6 @@ bool IsAccountName(absl::string_view name) {
   });
 }
 
-// A path for a message. What does not look like one may be the secret itself, put where its path belongs.
-std::string ShownPath(absl::string_view path) {
-  const bool looks_like_path = absl::StartsWith(path, "/") || absl::StartsWith(path, ".");
-  return looks_like_path ? absl::StrCat(OnOneLine(path), ": ") : "";
-}
-
 // One pass over all accounts.
 class AccountReader {
  public:

@@ -13,6 +13,7 @@
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
 #include "service/config/make_accounts.h"
+#include "service/config/make_callers.h"
 #include "service/config/make_paces.h"
 #include "service/config/tls_material.h"
 
@@ -25,6 +26,9 @@ absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
 }
 
+std::string ClientCaOf(const config::v1::Tls&) { return ""; }
+std::string ClientCaOf(const config::v1::GrpcTls& tls) { return tls.client_ca_file(); }
+
 class SettingsReader {
  public:
   SettingsReader(const config::v1::GatewayConfig& config, const Environment& environment,
@@ -36,11 +40,13 @@ class SettingsReader {
     ReadListeners();
     ReadStore();
     settings_.accounts = MakeAccounts(config_, environment_, read_file_, problems_);
+    settings_.callers = MakeCallers(config_, read_file_, settings_, problems_);
     ReadLimits();
     ReadSends();
     ReadLogLevel();
     settings_.paces = MakePaces(config_.pacing(), problems_);
-    settings_.warnings = DescribeUnknownVariables(environment_);
+    for (std::string& warning : DescribeUnknownVariables(environment_))
+      settings_.warnings.push_back(std::move(warning));
     return std::move(settings_);
   }
 
@@ -76,24 +82,50 @@ class SettingsReader {
                                             settings_.webhook.address);
     const std::string admin =
         ReadAddress("GATEWAY_ADMIN_LISTEN", "listeners.admin.address", listeners.admin(), settings_.admin.address);
-    settings_.grpc.callers_optional = listeners.grpc().callers_optional();
-    if (listeners.grpc().has_tls()) settings_.grpc.tls = ReadTls("listeners.grpc.tls", listeners.grpc().tls());
+    ReadGrpcListener(listeners.grpc(), grpc);
     if (listeners.webhook().has_tls())
       settings_.webhook.tls = ReadTls("listeners.webhook.tls", listeners.webhook().tls());
     if (listeners.admin().has_tls()) settings_.admin.tls = ReadTls("listeners.admin.tls", listeners.admin().tls());
 
-    if (!IsLoopbackHost(settings_.grpc.address.host) && !settings_.grpc.callers_optional) {
-      problems_.Add(
-          grpc, absl::StrCat(ToString(settings_.grpc.address), " is open to the network, where anyone could send"),
-          "listen on 127.0.0.1, or set listeners.grpc.callers_optional if the network itself keeps others out");
-    }
-    if (!IsLoopbackHost(settings_.admin.address.host)) {
+    if (listeners.admin().has_token_sha256_file()) {
+      settings_.admin.token_sha256_file = listeners.admin().token_sha256_file();
+      ReadTokenDigests("listeners.admin.token_sha256_file", settings_.admin.token_sha256_file, read_file_, problems_);
+    } else if (!IsLoopbackHost(settings_.admin.address.host)) {
       problems_.Add(admin, absl::StrCat(ToString(settings_.admin.address), " is open to the network"),
-                    "listen on 127.0.0.1, and reach it from elsewhere through a tunnel or a proxy on this machine");
+                    "listen on 127.0.0.1, or set listeners.admin.token_sha256_file, so that its page asks for a token");
     }
     CheckDistinct("grpc", settings_.grpc.address, webhook, settings_.webhook.address);
     CheckDistinct("grpc", settings_.grpc.address, admin, settings_.admin.address);
     CheckDistinct("webhook", settings_.webhook.address, admin, settings_.admin.address);
+  }
+
+  // `address_field` gave the address.
+  void ReadGrpcListener(const config::v1::GrpcListener& listener, const std::string& address_field) {
+    GrpcListenerSettings& settings = settings_.grpc;
+    settings.callers_optional = listener.callers_optional();
+    if (listener.has_tls()) settings.tls = ReadTls("listeners.grpc.tls", listener.tls());
+    settings.trusted_identity_header = MakeTrustedIdentityHeader(listener, problems_);
+    const bool is_open = !IsLoopbackHost(settings.address.host);
+    settings.reflection = listener.has_reflection() ? listener.reflection() : !is_open;
+    settings.channelz = listener.channelz();
+    if (is_open && config_.callers().empty() && !settings.callers_optional) {
+      problems_.Add(address_field,
+                    absl::StrCat(ToString(settings.address), " is open to the network, where anyone could send"),
+                    "list callers, listen on 127.0.0.1, or set listeners.grpc.callers_optional if the network itself "
+                    "keeps others out");
+    }
+    if (settings.callers_optional && !config_.callers().empty()) {
+      settings_.warnings.emplace_back(
+          "listeners.grpc.callers_optional: is true, so whoever shows no credentials may call whatever it likes, the "
+          "list of callers notwithstanding");
+    }
+    if (is_open && !settings.tls.has_value() &&
+        std::any_of(config_.callers().begin(), config_.callers().end(),
+                    [](const config::v1::Caller& caller) { return caller.has_token_sha256_file(); })) {
+      settings_.warnings.emplace_back(
+          "listeners.grpc.tls: is absent, so callers' tokens cross the network in the clear unless a mesh encrypts "
+          "them");
+    }
   }
 
   // Gives back the name of what the address came from.
@@ -118,13 +150,20 @@ class SettingsReader {
                   "give each listener a port of its own");
   }
 
-  TlsSettings ReadTls(const std::string& path, const config::v1::Tls& tls) {
-    TlsSettings files{.certificate_file = tls.certificate_file(), .key_file = tls.key_file()};
+  template <typename Tls>
+  TlsSettings ReadTls(const std::string& path, const Tls& tls) {
+    TlsSettings files{
+        .certificate_file = tls.certificate_file(), .key_file = tls.key_file(), .client_ca_file = ClientCaOf(tls)};
     const auto certificate =
         ReadFile(absl::StrCat(path, ".certificate_file"), files.certificate_file, "a PEM certificate");
     const auto key = ReadFile(absl::StrCat(path, ".key_file"), files.key_file, "its private key in PEM");
-    if (!certificate.has_value() || !key.has_value()) return files;
-    const auto material = MakeTlsMaterial(files, *certificate, *key);
+    std::optional<Secret> client_ca = Secret();
+    if (!files.client_ca_file.empty()) {
+      client_ca = ReadFile(absl::StrCat(path, ".client_ca_file"), files.client_ca_file,
+                           "the certificates of the clients' authorities in PEM");
+    }
+    if (!certificate.has_value() || !key.has_value() || !client_ca.has_value()) return files;
+    const auto material = MakeTlsMaterial(files, *certificate, *key, *client_ca);
     if (!material.ok()) problems_.Add(path, material.status());
     return files;
   }
@@ -218,6 +257,41 @@ class SettingsReader {
     if (limits.has_drain_delay()) {
       ReadDuration("limits.drain_delay", limits.drain_delay(), absl::ZeroDuration(), absl::Minutes(5),
                    settings.drain_delay);
+    }
+    ReadGrpcLimits();
+  }
+
+  void ReadGrpcLimits() {
+    const config::v1::Limits& limits = config_.limits();
+    LimitSettings& settings = settings_.limits;
+    constexpr int64_t kMiB = 1 << 20;
+    // A few images at once must fit in.
+    if (limits.has_grpc_memory_bytes()) {
+      ReadCount("limits.grpc_memory_bytes", limits.grpc_memory_bytes(), 64 * kMiB, kMiB * kMiB,
+                settings.grpc_memory_bytes);
+    }
+    // gRPC aborts the process when it cannot make the few that it begins with.
+    if (limits.has_grpc_threads()) {
+      ReadCount("limits.grpc_threads", limits.grpc_threads(), 16, 4096, settings.grpc_threads);
+    }
+    if (limits.has_calls_per_connection()) {
+      ReadCount("limits.calls_per_connection", limits.calls_per_connection(), 1, 1'000'000,
+                settings.calls_per_connection);
+    }
+    if (limits.has_header_list_bytes()) {
+      ReadCount("limits.header_list_bytes", limits.header_list_bytes(), 4096, 1 << 16, settings.header_list_bytes);
+    }
+    if (limits.has_keepalive_interval()) {
+      ReadDuration("limits.keepalive_interval", limits.keepalive_interval(), absl::Seconds(1), absl::Hours(2),
+                   settings.keepalive_interval);
+    }
+    if (limits.has_keepalive_timeout()) {
+      ReadDuration("limits.keepalive_timeout", limits.keepalive_timeout(), absl::Seconds(1), absl::Minutes(10),
+                   settings.keepalive_timeout);
+    }
+    if (limits.has_min_ping_interval()) {
+      ReadDuration("limits.min_ping_interval", limits.min_ping_interval(), absl::Milliseconds(100), absl::Hours(2),
+                   settings.min_ping_interval);
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
@@ -20,6 +21,13 @@ inline std::string Quoted(absl::string_view value) {
   constexpr size_t kLongest = 80;
   const bool is_cut = value.size() > kLongest;
   return absl::StrCat("\"", OnOneLine(value.substr(0, kLongest)), is_cut ? "…\"" : "\"");
+}
+
+// A secret file's path for a message, with a colon. What does not look like a path may be the secret itself, put where
+// its path belongs.
+inline std::string ShownPath(absl::string_view path) {
+  const bool looks_like_path = absl::StartsWith(path, "/") || absl::StartsWith(path, ".");
+  return looks_like_path ? absl::StrCat(OnOneLine(path), ": ") : "";
 }
 
 // Collects what is wrong with a configuration, one line each, so that a user mends everything in one go.

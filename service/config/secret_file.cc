@@ -12,6 +12,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -23,6 +24,8 @@ namespace {
 constexpr size_t kLargestFile = 64 << 10;
 constexpr size_t kLongestKey = 512;
 constexpr size_t kLongestSecret = 1024;
+constexpr size_t kDigestDigits = 64;
+constexpr size_t kMostDigests = 16;
 
 absl::Status CannotRead(int error) {
   const std::string problem = absl::StrCat("cannot be read (", std::strerror(error), ")");
@@ -71,6 +74,30 @@ absl::StatusOr<std::vector<Secret>> ParseWebhookSecrets(absl::string_view conten
   return secrets;
 }
 
+absl::StatusOr<std::vector<Secret>> ParseTokenDigests(absl::string_view content) {
+  constexpr absl::string_view kRemedy =
+      ": put its SHA-256 there, as printf %s \"$TOKEN\" | sha256sum | cut -d' ' -f1 prints it";
+  std::vector<Secret> digests;
+  for (absl::string_view line : absl::StrSplit(content, '\n')) {
+    line = absl::StripAsciiWhitespace(line);
+    if (line.empty()) continue;
+    if (line.size() != kDigestDigits || !std::all_of(line.begin(), line.end(), absl::ascii_isxdigit)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("holds a line that is no SHA-256 of 64 hexadecimal digits, perhaps the token itself", kRemedy));
+    }
+    Secret digest(absl::HexStringToBytes(line));
+    if (std::find(digests.begin(), digests.end(), digest) != digests.end()) {
+      return absl::InvalidArgumentError("holds a digest twice: leave one of them");
+    }
+    digests.push_back(std::move(digest));
+  }
+  if (digests.empty()) return absl::InvalidArgumentError(absl::StrCat("holds no digest of a token", kRemedy));
+  if (digests.size() > kMostDigests) {
+    return absl::InvalidArgumentError(absl::StrCat("holds more than ", kMostDigests, " digests: leave out old ones"));
+  }
+  return digests;
+}
+
 }  // namespace
 
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
@@ -97,7 +124,15 @@ absl::StatusOr<Secret> ReadSecretFile(const std::string& path) {
 }
 
 absl::StatusOr<std::vector<Secret>> ParseSecrets(SecretFormat format, absl::string_view content) {
-  return format == SecretFormat::kApiKey ? ParseApiKey(content) : ParseWebhookSecrets(content);
+  switch (format) {
+    case SecretFormat::kApiKey:
+      return ParseApiKey(content);
+    case SecretFormat::kWebhookSecrets:
+      return ParseWebhookSecrets(content);
+    case SecretFormat::kTokenDigests:
+      return ParseTokenDigests(content);
+  }
+  return absl::InvalidArgumentError("is of no known format");
 }
 
 }  // namespace aulm::gateway

@@ -15,6 +15,7 @@ namespace aulm::gateway {
 enum class SecretFormat {
   kApiKey,          // one aulm API key on one line
   kWebhookSecrets,  // signing secrets, one a line; empty lines do not count, every other byte of a line does
+  kTokenDigests,    // the SHA-256 of bearer tokens in hexadecimal, one a line; given out as 32 bytes each
 };
 
 // The whole content of a small file: ReadSecretFile in the service, something else in fuzz targets.
@@ -24,7 +25,7 @@ using SecretFileReader = std::function<absl::StatusOr<Secret>(const std::string&
 // NOT_FOUND or FAILED_PRECONDITION with the problem in words ("cannot be read (Permission denied)"), without the path.
 absl::StatusOr<Secret> ReadSecretFile(const std::string& path);
 
-// The secrets in a file's content: one for kApiKey, at least one for kWebhookSecrets. INVALID_ARGUMENT with
+// The secrets in a file's content: one for kApiKey, at least one for the others. INVALID_ARGUMENT with
 // "<problem>: <remedy>", which never shows a secret.
 absl::StatusOr<std::vector<Secret>> ParseSecrets(SecretFormat format, absl::string_view content);
 

@@ -9,7 +9,17 @@
 namespace aulm::gateway {
 namespace {
 
-absl::string_view NameOf(SecretFormat format) { return format == SecretFormat::kApiKey ? "api_key" : "webhook_secret"; }
+absl::string_view NameOf(SecretFormat format) {
+  switch (format) {
+    case SecretFormat::kApiKey:
+      return "api_key";
+    case SecretFormat::kWebhookSecrets:
+      return "webhook_secret";
+    case SecretFormat::kTokenDigests:
+      return "token_sha256";
+  }
+  return "";
+}
 
 }  // namespace
 
@@ -52,7 +62,7 @@ class SecretWatcher::Entry {
     watched_->Set(snapshot);
     applied_.Increment();
     LogLine(LogLevel::kInfo, "secret_changed")
-        .Field("account", purpose_.account)
+        .Field(purpose_.owner_kind(), purpose_.owner())
         .Field("secret", NameOf(purpose_.format))
         .Field("generation", generation)
         .Field("count", snapshot->secrets.size());
@@ -79,7 +89,9 @@ class SecretWatcher::Entry {
 
   void LogFile(LogLevel level, absl::string_view event, const FollowedSecretFile& file) const {
     LogLine line(level, event);
-    line.Field("account", purpose_.account).Field("secret", NameOf(purpose_.format)).Field("file", file.path());
+    line.Field(purpose_.owner_kind(), purpose_.owner())
+        .Field("secret", NameOf(purpose_.format))
+        .Field("file", file.path());
     if (!file.problem().empty()) line.Field("problem", file.problem());
   }
 
@@ -116,7 +128,8 @@ SecretWatcher::SecretWatcher(FileChecks& checks, prometheus::Registry& registry,
                   .Register(registry)) {}
 
 absl::StatusOr<std::shared_ptr<const WatchedSecrets>> SecretWatcher::Watch(Purpose purpose) {
-  const prometheus::Labels labels = {{"account", purpose.account}, {"secret", std::string(NameOf(purpose.format))}};
+  const prometheus::Labels labels = {{purpose.owner_kind(), purpose.owner()},
+                                     {"secret", std::string(NameOf(purpose.format))}};
   const auto with_outcome = [&labels](const char* outcome) {
     prometheus::Labels all = labels;
     all.emplace("outcome", outcome);

@@ -24,11 +24,16 @@ class SecretWatcher {
  public:
   // What one purpose needs.
   struct Purpose {
-    std::string account;  // for the log and the metrics
+    // Whose it is, for the log and the metrics: an account's, or where `caller` is set, a caller's.
+    std::string account;
     SecretFormat format = SecretFormat::kApiKey;
     std::vector<SecretSource> sources;  // values given by the environment never change
     // Called with each new snapshot, on the checks' thread, after Current() gives it; must not block. May be empty.
     std::function<void(const WatchedSecrets::Snapshot&)> on_change;
+    std::string caller = {};
+
+    const char* owner_kind() const { return caller.empty() ? "account" : "caller"; }
+    const std::string& owner() const { return caller.empty() ? account : caller; }
   };
 
   // `checks` and `registry` must outlive the watcher, and the checks be stopped before anything that an on_change

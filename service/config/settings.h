@@ -5,8 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "service/base/log.h"
+#include "service/config/address_range.h"
 #include "service/config/listen_address.h"
 #include "service/config/pace.h"
 #include "service/config/secret.h"
@@ -17,10 +20,11 @@ namespace aulm::gateway {
 // default filled in. Plain values that nothing changes after the start; only the files behind SecretSource are read
 // again (SecretWatcher). docs/configuration.md describes each for users.
 
-// The certificate that a listener shows. Both files were readable when the settings were loaded.
+// The certificate that a listener shows. The files were readable when the settings were loaded.
 struct TlsSettings {
   std::string certificate_file;  // PEM, the leaf first
   std::string key_file;          // PEM
+  std::string client_ca_file;    // PEM; the gRPC listener's alone. Empty: clients are asked for no certificate
 };
 
 // An HTTP listener.
@@ -29,11 +33,58 @@ struct ListenerSettings {
   std::optional<TlsSettings> tls;  // plaintext without
 };
 
+// The admin listener.
+struct AdminListenerSettings : ListenerSettings {
+  AdminListenerSettings() : ListenerSettings{{"127.0.0.1", 9090}, std::nullopt} {}
+
+  std::string token_sha256_file;  // digests of the page's bearer token; empty (on loopback alone): none is asked for
+};
+
+// The header in which a proxy that ends mutual TLS says whose certificate it has verified.
+enum class IdentityHeader {
+  kForwardedClientCert,  // x-forwarded-client-cert: Envoy, Istio
+  kLinkerdClientId,      // l5d-client-id
+};
+
+// Its name, in lower case as gRPC has it.
+constexpr absl::string_view HeaderName(IdentityHeader header) {
+  return header == IdentityHeader::kForwardedClientCert ? "x-forwarded-client-cert" : "l5d-client-id";
+}
+
+struct TrustedIdentityHeader {
+  IdentityHeader header = IdentityHeader::kForwardedClientCert;
+  std::vector<AddressRange> from;  // the proxy's addresses, at least one
+};
+
 // The gRPC listener.
 struct GrpcListenerSettings {
   ListenAddress address{"127.0.0.1", 50051};
   std::optional<TlsSettings> tls;  // plaintext without
-  bool callers_optional = false;   // true: anyone who reaches the port may call. Always true off loopback for now
+  bool callers_optional = false;   // true: who shows no credentials may call all the same, whatever it likes
+  std::optional<TrustedIdentityHeader> trusted_identity_header;
+  bool reflection = true;  // false unless asked for off loopback
+  bool channelz = false;
+};
+
+// What a caller may use of one kind of thing.
+struct AllowList {
+  bool all = false;
+  absl::flat_hash_set<std::string> names;  // when not all; empty: nothing
+
+  bool Allows(absl::string_view name) const { return all || names.contains(name); }
+};
+
+// One who may call. Exactly one of the first three says who it is.
+struct CallerSettings {
+  std::string name;               // [a-z0-9-]{1,63}, unique
+  std::string token_sha256_file;  // digests of its bearer token, one a line, no other caller's
+  std::string spiffe_id;          // spiffe://…, unique
+  std::string dns_name;           // in lower case, unique
+  AllowList methods;              // "SendText" …
+  AllowList accounts;
+  AllowList session_ids;        // UUIDs in lower case
+  size_t max_streams = 0;       // SubscribeEvents at once; 0: no limit of its own
+  double sends_per_second = 0;  // on average; 0: no limit of its own
 };
 
 // The store (design: one engine for the log and the state).
@@ -84,6 +135,13 @@ struct LimitSettings {
   absl::Duration send_settle = absl::Seconds(60);       // a send goes on for so long once its first byte was written
   absl::Duration default_deadline = absl::Seconds(30);  // of unary calls whose caller set none
   absl::Duration drain_delay = absl::ZeroDuration();    // between SIGTERM and the stop; until then only health says no
+  size_t grpc_memory_bytes = 512 << 20;                 // of gRPC's own, for connections and messages
+  size_t grpc_threads = 32;                             // of gRPC's own services, such as reflection
+  size_t calls_per_connection = 1000;                   // open at once, streams among them
+  size_t header_list_bytes = 8192;                      // a call's metadata, in all
+  absl::Duration keepalive_interval = absl::Seconds(30);  // a quiet gRPC connection is pinged
+  absl::Duration keepalive_timeout = absl::Seconds(10);   // and closed when that is not answered
+  absl::Duration min_ping_interval = absl::Seconds(10);   // a caller that pings more often is sent away
 };
 
 // What a send passes through besides its pace.
@@ -95,9 +153,10 @@ struct SendSettings {
 struct Settings {
   GrpcListenerSettings grpc;
   ListenerSettings webhook{{"127.0.0.1", 8080}, std::nullopt};
-  ListenerSettings admin{{"127.0.0.1", 9090}, std::nullopt};
+  AdminListenerSettings admin;
   StoreSettings store;
   std::vector<AccountSettings> accounts;  // at least one
+  std::vector<CallerSettings> callers;    // none: callers are not told apart
   LimitSettings limits;
   SendSettings sends;
   Paces paces;  // for live keys; test keys are not paced

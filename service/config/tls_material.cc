@@ -9,6 +9,7 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -49,6 +50,18 @@ std::string OpenSslReason() {
   return reason == nullptr ? "unusable" : reason;
 }
 
+// How many certificates `pem` still holds; nullopt when one of them cannot be read.
+std::optional<size_t> CountCertificates(BIO& pem) {
+  for (size_t count = 0;; ++count) {
+    ERR_clear_error();
+    const Certificate next(PEM_read_bio_X509(&pem, nullptr, nullptr, nullptr));
+    if (next != nullptr) continue;
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return std::nullopt;
+    ERR_clear_error();
+    return count;
+  }
+}
+
 absl::Time ExpiryOf(const X509& certificate) {
   std::tm time{};
   if (ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &time) != 1) return absl::InfinitePast();
@@ -57,7 +70,8 @@ absl::Time ExpiryOf(const X509& certificate) {
 
 }  // namespace
 
-absl::StatusOr<TlsMaterial> MakeTlsMaterial(const TlsSettings& files, const Secret& certificate, const Secret& key) {
+absl::StatusOr<TlsMaterial> MakeTlsMaterial(const TlsSettings& files, const Secret& certificate, const Secret& key,
+                                            const Secret& client_ca) {
   ERR_clear_error();
   const Context context(SSL_CTX_new(TLS_server_method()));
   const Bio chain = Open(certificate.Reveal());
@@ -70,12 +84,13 @@ absl::StatusOr<TlsMaterial> MakeTlsMaterial(const TlsSettings& files, const Secr
     return Problem(files.certificate_file, absl::StrCat("cannot be used (", OpenSslReason(), ")"),
                    "put a certificate there that OpenSSL takes at its default security level");
   }
-  while (true) {
-    const Certificate next(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
-    if (next != nullptr) continue;
-    if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) break;
+  if (!CountCertificates(*chain).has_value()) {
     return Problem(files.certificate_file, "holds a certificate that cannot be read behind the first",
                    "put the listener's certificate there, and the rest of its chain behind it");
+  }
+  if (!files.client_ca_file.empty() && CountCertificates(*Open(client_ca.Reveal())).value_or(0) == 0) {
+    return Problem(files.client_ca_file, "holds no PEM certificate, or one that cannot be read",
+                   "put the certificates of the authorities that sign the clients' there");
   }
   ERR_clear_error();
   bool asked = false;
@@ -91,7 +106,10 @@ absl::StatusOr<TlsMaterial> MakeTlsMaterial(const TlsSettings& files, const Secr
                    absl::StrCat("does not belong to the certificate ", OnOneLine(files.certificate_file)),
                    "put the private key of that certificate there");
   }
-  return TlsMaterial{.certificate_chain = std::string(certificate.Reveal()), .key = key, .expires = ExpiryOf(*leaf)};
+  return TlsMaterial{.certificate_chain = std::string(certificate.Reveal()),
+                     .key = key,
+                     .expires = ExpiryOf(*leaf),
+                     .client_ca = std::string(client_ca.Reveal())};
 }
 
 }  // namespace aulm::gateway

@@ -19,8 +19,7 @@ class TlsWatcher::Entry {
         prometheus::Gauge& broken, prometheus::Gauge& expiry)
       : purpose_(std::move(purpose)),
         files_(
-            {purpose_.files.certificate_file, purpose_.files.key_file},
-            [this](const std::vector<Secret>& contents) { return Use(contents); }, read),
+            PathsOf(purpose_.files), [this](const std::vector<Secret>& contents) { return Use(contents); }, read),
         applied_(applied),
         refused_(refused),
         broken_(broken),
@@ -50,9 +49,16 @@ class TlsWatcher::Entry {
   }
 
  private:
+  static std::vector<std::string> PathsOf(const TlsSettings& files) {
+    std::vector<std::string> paths = {files.certificate_file, files.key_file};
+    if (!files.client_ca_file.empty()) paths.push_back(files.client_ca_file);
+    return paths;
+  }
+
   // What cannot be put in force is not followed either.
   absl::StatusOr<TlsMaterial> Use(const std::vector<Secret>& contents) const {
-    auto material = MakeTlsMaterial(purpose_.files, contents[0], contents[1]);
+    auto material =
+        MakeTlsMaterial(purpose_.files, contents[0], contents[1], contents.size() > 2 ? contents[2] : Secret());
     if (!material.ok() || !started_ || *material == files_.value()) return material;
     if (absl::Status status = purpose_.on_change(*material); !status.ok()) return status;
     return material;

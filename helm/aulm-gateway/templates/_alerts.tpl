@@ -230,7 +230,7 @@ alerts:
     summary: The disk is slow.
     description: {{ printf "1 %% of commits on %s take longer than %s s; every delivery waits for one." $pod $value | quote }}
   - alert: AulmGatewaySecretFileBroken
-    expr: max by (namespace, job, account, secret) (aulm_gateway_secret_files_broken{ {{- $s -}} }) > 0
+    expr: max by (namespace, job, account, caller, secret) (aulm_gateway_secret_files_broken{ {{- $s -}} }) > 0
     for: 5m
     severity: warning
     summary: A secret file cannot be used.

@@ -32,6 +32,11 @@
 {{- if ne (len $callers) (len (uniq $callers)) }}
   {{- fail (printf "callers has a name twice (%s): give each caller a name of its own." (join ", " $callers)) }}
 {{- end }}
+{{- range $v.callers }}
+  {{- if and (or .spiffeId .dnsName) (not $v.grpc.tls.clientCa.existingSecret) (not $v.grpc.trustedIdentityHeader.name) }}
+    {{- fail (printf "the caller %s is known by a certificate, and nobody is asked for one: set grpc.tls.clientCa.existingSecret, or grpc.trustedIdentityHeader behind a mesh." .name) }}
+  {{- end }}
+{{- end }}
 {{- if and (not $v.callers) (eq (toString $v.grpc.callersOptional) "false") }}
   {{- fail "grpc.callersOptional is false and there are no callers: nobody could call. List callers, or leave callersOptional out." }}
 {{- end }}

@@ -32,6 +32,15 @@ std::string WithSessions(const std::string& name, const std::string& ids) {
   return R"({"name": ")" + name + R"(", )" + kKey + ", " + kSecrets + R"(, "session_ids": [)" + ids + "]}";
 }
 
+constexpr char kToken[] = R"("token_sha256_file": "$D/digest")";
+std::string Caller(const std::string& fields) { return R"({"callers": [{)" + fields + "}]}"; }
+// Where certificates are heard of.
+std::string Trusting(const std::string& fields) {
+  return R"({"listeners": {"grpc": {"trusted_identity_header": {"name": "l5d-client-id", "from_addresses":
+      ["127.0.0.1"]}}}, "callers": [{)" +
+         fields + "}]}";
+}
+
 const std::string kAddressRemedy = "write host:port, such as 127.0.0.1:8080, [::1]:8080 or localhost:8080";
 const std::string kUrlRemedy = "write scheme, host and port alone, such as https://api.aulm.io";
 const std::string kDurationRemedy = "write seconds with an s in quotes, such as \"60s\" or \"0.25s\"";
@@ -50,7 +59,7 @@ const BadSettings kTable[] = {
     {"[]", {}, "$D/c.json: is not a JSON object: write { \"accounts\": … }, as docs/configuration.md shows"},
     {R"({"_comment": "x"})",
      {},
-     "_comment: unknown field: the fields here are listeners, store, accounts, limits, log, pacing, sends"},
+     "_comment: unknown field: the fields here are listeners, store, accounts, limits, log, pacing, sends, callers"},
     {R"({"pacing": {"interval": "0s"}})", {}, "pacing.interval: is 0: give 1ms to 24h"},
     {R"({"pacing": {"jitter": 2}})", {}, "pacing.jitter: is outside 0 to 1: give a part such as 0.2"},
     {R"({"pacing": {"jitter": "x"}})",
@@ -107,23 +116,116 @@ const BadSettings kTable[] = {
      "GATEWAY_ADMIN_LISTEN: \"a b:1\" has a host that is neither an IP address nor a host name: " + kAddressRemedy},
     {"",
      {{"GATEWAY_GRPC_LISTEN", "0.0.0.0:50051"}},
-     "GATEWAY_GRPC_LISTEN: 0.0.0.0:50051 is open to the network, where anyone could send: listen on 127.0.0.1, or set "
-     "listeners.grpc.callers_optional if the network itself keeps others out"},
+     "GATEWAY_GRPC_LISTEN: 0.0.0.0:50051 is open to the network, where anyone could send: list callers, listen on "
+     "127.0.0.1, or set listeners.grpc.callers_optional if the network itself keeps others out"},
     {R"({"listeners": {"grpc": {"address": "[::]:50051", "callers_optional": false}}})",
      {},
-     "listeners.grpc.address: [::]:50051 is open to the network, where anyone could send: listen on 127.0.0.1, or set "
-     "listeners.grpc.callers_optional if the network itself keeps others out"},
+     "listeners.grpc.address: [::]:50051 is open to the network, where anyone could send: list callers, listen on "
+     "127.0.0.1, or set listeners.grpc.callers_optional if the network itself keeps others out"},
     {R"({"listeners": {"grpc": {"callers_optional": "yes"}}})",
      {},
      "listeners.grpc.callers_optional: is a string, must be true or false: write it without quotes"},
     {R"({"listeners": {"admin": {"address": "10.0.0.1:9090"}}})",
      {},
-     "listeners.admin.address: 10.0.0.1:9090 is open to the network: listen on 127.0.0.1, and reach it from elsewhere "
-     "through a tunnel or a proxy on this machine"},
+     "listeners.admin.address: 10.0.0.1:9090 is open to the network: listen on 127.0.0.1, or set "
+     "listeners.admin.token_sha256_file, so that its page asks for a token"},
     {"",
      {{"GATEWAY_ADMIN_LISTEN", "gateway.internal:9090"}},
-     "GATEWAY_ADMIN_LISTEN: gateway.internal:9090 is open to the network: listen on 127.0.0.1, and reach it from "
-     "elsewhere through a tunnel or a proxy on this machine"},
+     "GATEWAY_ADMIN_LISTEN: gateway.internal:9090 is open to the network: listen on 127.0.0.1, or set "
+     "listeners.admin.token_sha256_file, so that its page asks for a token"},
+    {R"({"listeners": {"admin": {"token_sha256_file": "$D/none"}}})",
+     {},
+     "listeners.admin.token_sha256_file: $D/none: cannot be read (No such file or directory): give the path of a file "
+     "that holds the token's SHA-256"},
+    {R"({"listeners": {"grpc": {"trusted_identity_header": {"name": "x-user", "from_addresses": ["localhost"]}}}})",
+     {},
+     "listeners.grpc.trusted_identity_header.name: \"x-user\" is no header that is known: write "
+     "x-forwarded-client-cert (Envoy, Istio) or l5d-client-id (Linkerd)\n"
+     "listeners.grpc.trusted_identity_header.from_addresses[0]: \"localhost\" is no IP address: write one such as "
+     "127.0.0.6, or a prefix such as 10.1.2.0/28"},
+    {R"({"listeners": {"grpc": {"trusted_identity_header": {"name": "l5d-client-id"}}}})",
+     {},
+     "listeners.grpc.trusted_identity_header.from_addresses: is empty: give the addresses of the proxy that sets the "
+     "header, such as 127.0.0.6"},
+    {R"({"listeners": {"grpc": {"trusted_identity_header": {"name": "l5d-client-id",
+        "from_addresses": ["0.0.0.0/0", "::/0", "10.0.0.0/7", "10.0.0.1/33", "1.2.3.4/"]}}}})",
+     {},
+     absl::StrReplaceAll(
+         "from[0]: \"0.0.0.0/0\" takes in too many\nfrom[1]: \"::/0\" takes in too many\n"
+         "from[2]: \"10.0.0.0/7\" takes in too many\nfrom[3]: \"10.0.0.1/33\" is no\nfrom[4]: \"1.2.3.4/\" is no",
+         {{"from", "listeners.grpc.trusted_identity_header.from_addresses"},
+          {"too many", "too many addresses: name the proxy's own: whoever calls from there is believed to be anyone"},
+          {"is no", "is no IP address: write one such as 127.0.0.6, or a prefix such as 10.1.2.0/28"}})},
+    {R"({"listeners": {"webhook": {"tls": {"client_ca_file": "x"}}}})",
+     {},
+     "listeners.webhook.tls.client_ca_file: unknown field: the fields here are certificate_file, key_file"},
+
+    // Callers.
+    {Caller(kToken), {}, "callers[0].name: is missing: give each caller a name of its own, such as \"shop\""},
+    {Caller(R"("name": "Shop", )" + std::string(kToken)),
+     {},
+     "callers[0].name: \"Shop\": write 1 to 63 characters of a to z, 0 to 9 and -"},
+    {R"({"callers": [{"name": "a", "token_sha256_file": "$D/digest"}, {"name": "a", "token_sha256_file": "$D/digest2"}]})",
+     {},
+     "callers[1].name: \"a\" is also callers[0].name: give each caller a name of its own"},
+    {R"({"callers": [{"name": "a", "token_sha256_file": "$D/digest"}, {"name": "b", "token_sha256_file": "$D/digests"}]})",
+     {},
+     "callers[1].token_sha256_file: holds the digest of a token that is also callers[0].token_sha256_file: give each "
+     "caller a token of its own"},
+    {Caller(R"("name": "a")"),
+     {},
+     "callers[0]: does not say who it is: give it token_sha256_file, spiffe_id or dns_name"},
+    {Caller(R"("name": "a", "spiffe_id": "spiffe://a/b", )" + std::string(kToken)),
+     {},
+     "callers[0]: says in more than one way who it is: leave one of token_sha256_file, spiffe_id and dns_name, or make "
+     "two callers of it"},
+    {Caller(R"("name": "a", "token_sha256_file": "canary-token")"),
+     {},
+     "callers[0].token_sha256_file: cannot be read (No such file or directory): give the path of a file that holds the "
+     "token's SHA-256"},
+    {Caller(R"("name": "a", "token_sha256_file": "$D/notes")"),
+     {},
+     "callers[0].token_sha256_file: $D/notes: holds a line that is no SHA-256 of 64 hexadecimal digits, perhaps the "
+     "token "
+     "itself: put its SHA-256 there, as printf %s \"$TOKEN\" | sha256sum | cut -d' ' -f1 prints it"},
+    {Caller(R"("name": "a", "token_sha256_file": "$D/empty")"),
+     {},
+     "callers[0].token_sha256_file: $D/empty: holds no digest of a token: put its SHA-256 there, as printf %s "
+     "\"$TOKEN\" "
+     "| sha256sum | cut -d' ' -f1 prints it"},
+    {Caller(R"("name": "a", "spiffe_id": "spiffe://cluster.local/ns/../sa")"),
+     {},
+     "callers[0].spiffe_id: \"spiffe://cluster.local/ns/../sa\" is no SPIFFE id: write it as in the certificate, such "
+     "as "
+     "spiffe://cluster.local/ns/shop/sa/orders\n"
+     "callers[0].spiffe_id: is of a certificate, and callers are asked for none: set "
+     "listeners.grpc.tls.client_ca_file, "
+     "or listeners.grpc.trusted_identity_header behind a mesh"},
+    {Trusting(R"("name": "a", "dns_name": "*.example.com")"),
+     {},
+     "callers[0].dns_name: \"*.example.com\" is no whole DNS name: write it as in the certificate, without wildcards, "
+     "such as orders.shop.example.com"},
+    {Caller(R"("name": "a", "methods": ["SendTxt", "x", "*"], )" + std::string(kToken)),
+     {},
+     "callers[0].methods[0]: \"SendTxt\" is no method: did you mean SendText?\n"
+     "callers[0].methods[1]: \"x\" is no method: write its bare name, such as \"SendText\", or \"*\" alone for all\n"
+     "callers[0].methods: has \"*\" beside others: leave \"*\" alone for all, or take it out"},
+    {R"({"accounts": [)" + Good("a") + R"(], "callers": [{"name": "a", "accounts": ["b"], )" + kToken + "}]}",
+     {},
+     "callers[0].accounts[0]: \"b\" is no account: write the name of one of accounts, or \"*\" alone for all"},
+    {Caller(R"("name": "a", "session_ids": ["1"], )" + std::string(kToken)),
+     {},
+     "callers[0].session_ids[0]: \"1\" is not a UUID: copy the session's id from aulm's dashboard, or write \"*\" "
+     "alone "
+     "for all"},
+    {Caller(R"("name": "a", "max_streams": -1, "sends_per_second": -1, )" + std::string(kToken)),
+     {},
+     "callers[0].max_streams: -1 is not within 0 to 1000000: give a number in that range, or leave it out for no "
+     "limit\n"
+     "callers[0].sends_per_second: is neither 0 nor within 0.001 to 1000000: give a number in that range, or leave it "
+     "out for no "
+     "limit"},
+    {Caller(R"("name": "a", "token": "x")"), {}, "callers[0].token: unknown field: did you mean token_sha256_file?"},
     {R"({"listeners": {"webhook": {"address": "127.0.0.1:50051"}}})",
      {},
      "listeners.webhook.address: 127.0.0.1:50051 is the grpc listener's too: give each listener a port of its own"},
@@ -384,7 +486,10 @@ const BadSettings kTable[] = {
      {},
      "limits.threads: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
-     "default_deadline, max_in_flight_sends, webhook_connections_per_address, drain_delay"},
+     "default_deadline, max_in_flight_sends, webhook_connections_per_address, drain_delay, grpc_memory_bytes, "
+     "grpc_threads, "
+     "calls_per_connection, header_list_bytes, "
+     "keepalive_interval, keepalive_timeout, min_ping_interval"},
     {Account(R"("name": "a", )" + std::string(kKey) + ", " + kSecrets + R"(, "session_poll_interval": "60s")"),
      {},
      "accounts[0].session_poll_interval: stands without session_ids: list the sessions that are to be watched under "
@@ -420,6 +525,9 @@ class BadSettingsTest : public testing::TestWithParam<BadSettings> {
     folder_.Write("doubled", "canary\ncanary\n");
     folder_.Write("cert", "pem");
     folder_.Write("empty", "");
+    folder_.Write("digest", std::string(64, 'a'));
+    folder_.Write("digest2", std::string(64, 'b'));
+    folder_.Write("digests", std::string(64, 'c') + "\n" + std::string(64, 'A') + "\n");
     folder_.Write("notes", "canary: call Bob");
   }
 

@@ -27,9 +27,10 @@ std::string ProblemsOf(const std::string& text) {
 // Every field of the schema with a value of its own.
 constexpr char kEverything[] = R"({
   "listeners": {
-    "grpc": {"address": "a", "tls": {"certificate_file": "b", "key_file": "c"}, "callers_optional": true},
+    "grpc": {"address": "a", "tls": {"certificate_file": "b", "key_file": "c", "client_ca_file": "ca"}, "callers_optional": true,
+             "trusted_identity_header": {"name": "na", "from_addresses": ["nb"]}, "reflection": true, "channelz": true},
     "webhook": {"address": "d", "tls": {"certificate_file": "e", "key_file": "f"}},
-    "admin": {"address": "g", "tls": {"certificate_file": "h", "key_file": "i"}}},
+    "admin": {"address": "g", "tls": {"certificate_file": "h", "key_file": "i"}, "token_sha256_file": "ia"}},
   "store": {"url": "j", "retention": "1.5s", "max_bytes": "9223372036854775807", "dedupe_retention": "0.000000001s"},
   "accounts": [
     {"name": "k", "base_url": "l", "api_key_file": "m", "webhook_secret_files": ["n", "o"],
@@ -38,7 +39,12 @@ constexpr char kEverything[] = R"({
     {"name": "q \u00e4 \ud83d\ude00"}, {}],
   "limits": {"max_image_bytes": 1, "webhook_body_bytes": 2, "webhook_connections": 3, "webhooks_in_flight": 4,
     "streams": 5, "stream_max_age": "6s", "stream_stall": "7s", "ring_bytes": 8, "send_settle": "9s",
-    "default_deadline": "10s", "max_in_flight_sends": 11, "webhook_connections_per_address": 12, "drain_delay": "13s"},
+    "default_deadline": "10s", "max_in_flight_sends": 11, "webhook_connections_per_address": 12, "drain_delay": "13s",
+    "grpc_memory_bytes": 12, "grpc_threads": 13,
+    "calls_per_connection": 14, "header_list_bytes": 15, "keepalive_interval": "16s", "keepalive_timeout": "17s",
+    "min_ping_interval": "18s"},
+  "callers": [{"name": "u", "token_sha256_file": "v", "spiffe_id": "w", "dns_name": "x", "methods": ["y"],
+    "accounts": ["z"], "session_ids": ["za"], "max_streams": 19, "sends_per_second": 0.5}],
   "pacing": {"off": true, "interval": "11s", "jitter": 0.5, "burst": 12, "reply_interval": "13s", "reply_window": "14s",
     "max_wait": "15s", "daily_limit": 16, "warm_up": {"days": 17, "first_day_limit": 18, "last_day_limit": 19},
     "sessions": [{"session_id": "s", "active_since": "t", "off": true, "interval": "11s", "jitter": 0.5, "burst": 12, "reply_interval": "13s", "reply_window": "14s",

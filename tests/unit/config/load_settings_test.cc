@@ -22,6 +22,7 @@ class LoadSettingsTest : public testing::Test {
   LoadSettingsTest() {
     folder_.Write("key", "alm_sk_live_file\n");
     folder_.Write("secrets", "one\ntwo\n");
+    folder_.Write("digest", std::string(64, 'a') + "\n" + std::string(64, 'B') + "\n");
   }
 
   // Loads `json`, in which D stands for the test's folder.
@@ -238,7 +239,9 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
   "listeners": {
     "grpc": {
       "address": "127.0.0.1:50051",
-      "callers_optional": false
+      "callers_optional": false,
+      "reflection": true,
+      "channelz": false
     },
     "webhook": {
       "address": "127.0.0.1:8080"
@@ -279,6 +282,7 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
       "suspect_after": "600s"
     }
   ],
+  "callers": [],
   "limits": {
     "max_image_bytes": 5242880,
     "webhook_body_bytes": 1048576,
@@ -292,7 +296,14 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "ring_bytes": 33554432,
     "send_settle": "60s",
     "default_deadline": "30s",
-    "drain_delay": "0s"
+    "drain_delay": "0s",
+    "grpc_memory_bytes": 536870912,
+    "grpc_threads": 32,
+    "calls_per_connection": 1000,
+    "header_list_bytes": 8192,
+    "keepalive_interval": "30s",
+    "keepalive_timeout": "10s",
+    "min_ping_interval": "10s"
   },
   "sends": {
     "request_id_retention": "86400s",
@@ -320,13 +331,67 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
 })EOF");
 }
 
+TEST_F(LoadSettingsTest, ReadsCallers) {
+  const Settings settings = Load(R"({
+    "listeners": {"grpc": {"address": "0.0.0.0:1", "trusted_identity_header": {"name": "X-Forwarded-Client-Cert",
+                                                                               "from_addresses": ["127.0.0.6"]}},
+                  "admin": {"address": "0.0.0.0:3", "token_sha256_file": "$D/digest"}},
+    "accounts": [)" + account_ + R"(],
+    "callers": [{"name": "shop", "token_sha256_file": "$D/digest", "methods": ["SendText"], "accounts": ["default"],
+                 "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"], "max_streams": 5, "sends_per_second": 0.5},
+                {"name": "stock", "dns_name": "Stock.Example", "methods": ["*"], "accounts": ["*"],
+                 "session_ids": ["*"]},
+                {"name": "idle", "spiffe_id": "spiffe://a.b/c", "methods": ["*"]}]})");
+  EXPECT_FALSE(settings.grpc.callers_optional);
+  EXPECT_FALSE(settings.grpc.reflection);
+  EXPECT_EQ(settings.admin.token_sha256_file, folder_.Path("digest"));
+  ASSERT_TRUE(settings.grpc.trusted_identity_header.has_value());
+  EXPECT_EQ(settings.grpc.trusted_identity_header->header, IdentityHeader::kForwardedClientCert);
+  ASSERT_EQ(settings.callers.size(), 3u);
+  const CallerSettings& shop = settings.callers[0];
+  EXPECT_EQ(shop.name, "shop");
+  EXPECT_EQ(shop.token_sha256_file, folder_.Path("digest"));
+  EXPECT_FALSE(shop.methods.all);
+  EXPECT_TRUE(shop.methods.Allows("SendText"));
+  EXPECT_FALSE(shop.methods.Allows("SendImage"));
+  EXPECT_THAT(shop.session_ids.names, ElementsAre("aaaaaaaa-2222-3333-4444-555555555555"));
+  EXPECT_EQ(shop.max_streams, 5u);
+  EXPECT_EQ(shop.sends_per_second, 0.5);
+  const CallerSettings& stock = settings.callers[1];
+  EXPECT_EQ(stock.dns_name, "stock.example");
+  EXPECT_TRUE(stock.methods.all && stock.accounts.all && stock.session_ids.all);
+  EXPECT_EQ(stock.max_streams, 0u);
+  EXPECT_EQ(settings.callers[2].spiffe_id, "spiffe://a.b/c");
+  EXPECT_FALSE(settings.callers[2].accounts.Allows("default"));
+  EXPECT_THAT(settings.warnings,
+              ElementsAre(testing::StartsWith("listeners.grpc.tls: is absent, so callers' tokens cross the network"),
+                          "callers[2]: accounts and session_ids let it use nothing: \"*\" stands for all, and an empty "
+                          "list for none"));
+}
+
+TEST_F(LoadSettingsTest, WarnsOfCallersThatAreOptional) {
+  const Settings settings = Load(R"({
+    "listeners": {"grpc": {"callers_optional": true}}, "accounts": [)" +
+                                 account_ + R"(],
+    "callers": [{"name": "shop", "token_sha256_file": "$D/digest", "methods": ["*"], "accounts": ["*"],
+                 "session_ids": ["*"]}]})");
+  EXPECT_THAT(settings.warnings, ElementsAre(testing::StartsWith("listeners.grpc.callers_optional: is true")));
+}
+
 TEST_F(LoadSettingsTest, WhatItDescribesOfAFileCanBeLoadedAgain) {
   const TestCertificatePem pem = MakeTestCertificate("gateway");
   folder_.Write("cert", pem.certificate);
   folder_.Write("tls.key", pem.key);
   const std::string described = DescribeSettings(Load(R"({
     "listeners": {"grpc": {"address": "0.0.0.0:1", "tls": {"certificate_file": "$D/cert", "key_file": "$D/tls.key"},
-                           "callers_optional": true}},
+                           "callers_optional": true, "reflection": true, "channelz": true,
+                           "trusted_identity_header": {"name": "x-forwarded-client-cert",
+                                                       "from_addresses": ["127.0.0.6", "10.1.0.0/16"]}},
+                  "admin": {"address": "0.0.0.0:3", "token_sha256_file": "$D/digest"}},
+    "callers": [{"name": "shop", "token_sha256_file": "$D/digest", "methods": ["SendText"], "accounts": ["*"],
+                 "session_ids": ["11111111-2222-3333-4444-555555555555"], "max_streams": 5, "sends_per_second": 0.5},
+                {"name": "orders", "spiffe_id": "spiffe://a.b/c", "methods": ["*"]},
+                {"name": "stock", "dns_name": "Stock.Example"}],
     "store": {"retention": "3600.5s", "max_bytes": 99999999999},
     "accounts": [)" + account_ + R"(], "limits": {"streams": 7},
     "pacing": {"jitter": 0.3, "sessions": [{"session_id": "11111111-2222-3333-4444-555555555555", "burst": 9,
