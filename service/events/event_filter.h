@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -49,10 +50,12 @@ struct EventVisibility {
 // What one reader gets: what it asked for, of what it may see.
 struct EventSelection {
   EventFilter filter;
-  EventVisibility visibility;
+  std::shared_ptr<const EventVisibility> visibility;  // null: everything
 
-  bool Selects(const EventAttributes& event) const { return filter.Matches(event) && visibility.Allows(event); }
-  bool selects_all() const { return filter.matches_all() && !visibility.accounts && !visibility.session_ids; }
+  bool Selects(const EventAttributes& event) const {
+    return filter.Matches(event) && (visibility == nullptr || visibility->Allows(event));
+  }
+  bool selects_all() const { return filter.matches_all() && visibility == nullptr; }
 };
 
 }  // namespace aulm::gateway

@@ -129,6 +129,9 @@ void SendInProgress::OnDeadline() {
 
 void SendInProgress::Pace() {
   if (IsOver()) return EndWith(GivenUpStatus());
+  if (send_.rate != nullptr) {
+    if (absl::Status refusal = send_.rate->Take(); !refusal.ok()) return EndWith(std::move(refusal));
+  }
   if (absl::Status refusal = environment_.quotas.Check(client_->account()); !refusal.ok()) {
     return EndWith(std::move(refusal));
   }

@@ -234,7 +234,9 @@ TEST(EventStreamTest, VisibilityLeavesOutWhatACallerMayNotSee) {
   harness.Start();
   for (int number = 1; number <= 4; ++number) AppendNow(harness.log, InboundEvent(number, number % 2));
   StreamSpec spec = FromEarliest();
-  spec.selection.visibility.session_ids.emplace({SampleSession(0)});
+  auto visibility = std::make_shared<EventVisibility>();
+  visibility->session_ids.emplace({SampleSession(0)});
+  spec.selection.visibility = visibility;
   EXPECT_THAT(harness.Subscribe(spec)->TakeEvents(2), ElementsAre("d2", "d4"));
 }
 
