@@ -45,8 +45,10 @@
 #include "service/messaging/session_silence.h"
 #include "service/messaging/session_watch.h"
 #include "service/messaging/status_index.h"
+#include "service/rpc/caller_directory.h"
 #include "service/rpc/event_service.h"
 #include "service/rpc/grpc_server.h"
+#include "service/rpc/grpc_tls.h"
 #include "service/rpc/messaging_service.h"
 #include "service/rpc/quota_service.h"
 #include "service/rpc/session_service.h"
@@ -90,23 +92,14 @@ std::vector<absl::string_view> Revealed(const SecretSnapshot& snapshot) {
   return secrets;
 }
 
-absl::StatusOr<std::string> ReadPem(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string content((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || content.empty())
-    return absl::FailedPreconditionError(absl::StrCat(path, " cannot be read, or is empty"));
-  return content;
-}
-
-absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> GrpcCredentials(const std::optional<TlsSettings>& tls) {
-  if (!tls.has_value()) return grpc::InsecureServerCredentials();
-  const auto certificate = ReadPem(tls->certificate_file);
-  if (!certificate.ok()) return certificate.status();
-  const auto key = ReadPem(tls->key_file);
-  if (!key.ok()) return key.status();
-  grpc::SslServerCredentialsOptions options;
-  options.pem_key_cert_pairs.push_back({*key, *certificate});
-  return grpc::SslServerCredentials(options);
+// A certificate is asked for where there is somebody to vouch for it, and required where nothing else could say who
+// calls.
+ClientCertificates ClientCertificatesOf(const Settings& settings) {
+  if (settings.grpc.tls->client_ca_file.empty()) return ClientCertificates::kNone;
+  bool others = settings.grpc.trusted_identity_header.has_value();
+  for (const CallerSettings& caller : settings.callers) others |= !caller.token_sha256_file.empty();
+  others |= settings.grpc.callers_optional && !settings.callers.empty();
+  return others ? ClientCertificates::kAsked : ClientCertificates::kRequired;
 }
 
 // Said once at the start, so that nobody wonders why sends wait.
@@ -146,6 +139,8 @@ class App::Parts {
   absl::Status AddAccounts(const Settings& settings);
   void MakeSessionWatch(const Settings& settings);
   absl::Status StartGrpc(const Settings& settings);
+  // Plaintext without `tls`; else TLS whose files are followed.
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> GrpcCredentials(const Settings& settings);
   absl::Status StartWebhooks(const Settings& settings);
   absl::Status StartAdmin(const Settings& settings);
   // Starts an HTTP listener, whose certificate follows its files.
@@ -183,12 +178,14 @@ class App::Parts {
   std::unique_ptr<EventsMetrics> events_metrics_;
   std::unique_ptr<EventHub> hub_;
   std::unique_ptr<Subscriptions> subscriptions_;
+  std::unique_ptr<CallerDirectory> callers_;
   std::unique_ptr<RpcMetrics> rpc_metrics_;
   std::unique_ptr<MessagingService> messaging_service_;
   std::unique_ptr<SessionService> session_service_;
   std::unique_ptr<QuotaService> quota_service_;
   std::unique_ptr<EventService> event_service_;
   std::unique_ptr<SubscriptionService> subscription_service_;
+  std::unique_ptr<GrpcTls> grpc_tls_;
   std::unique_ptr<GrpcServer> grpc_;
   std::unique_ptr<WebhookMetrics> webhook_metrics_;
   std::unique_ptr<WebhookService> webhook_service_;
@@ -322,31 +319,41 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   hub_->Post([this] { statuses_->CatchUp(*store_.log); });
   MakeSessionWatch(settings);
 
+  auto callers = CallerDirectory::Create(settings, *secrets_, clock_, registry_);
+  if (!callers.ok()) return callers.status();
+  callers_ = *std::move(callers);
+  const CallEnvironment calls{*callers_, clock_, limits.default_deadline};
   rpc_metrics_ = std::make_unique<RpcMetrics>(registry_);
-  messaging_service_ =
-      std::make_unique<MessagingService>(MessagingService::Options{limits.max_image_bytes, limits.default_deadline},
-                                         *sender_, *history_, *hub_, *rpc_metrics_, clock_, random_);
-  session_service_ = std::make_unique<SessionService>(limits.default_deadline, accounts_, *session_reader_,
-                                                      *session_watch_, *rpc_metrics_, clock_);
-  quota_service_ = std::make_unique<QuotaService>(limits.default_deadline, accounts_, *quotas_, *rpc_metrics_, clock_);
+  messaging_service_ = std::make_unique<MessagingService>(calls, limits.max_image_bytes, accounts_, *sender_, *history_,
+                                                          *hub_, *rpc_metrics_, random_);
+  session_service_ =
+      std::make_unique<SessionService>(calls, accounts_, *session_reader_, *session_watch_, *rpc_metrics_);
+  quota_service_ = std::make_unique<QuotaService>(calls, accounts_, *quotas_, *rpc_metrics_);
   EventServiceOptions events;
   events.max_streams = limits.streams;
   events.stream_max_age = limits.stream_max_age;
   events.stream_stall = limits.stream_stall;
-  events.default_deadline = limits.default_deadline;
   SubscriptionsOptions subscriptions;
   subscriptions.max_consumers = limits.streams;
   subscriptions.stream.max_age = limits.stream_max_age;
   subscriptions_ = std::make_unique<Subscriptions>(*hub_, *store_.state, *store_.peers, clock_, random_,
                                                    *events_metrics_, registry_, subscriptions);
-  event_service_ = std::make_unique<EventService>(events, *hub_, *events_metrics_, *rpc_metrics_, clock_, random_,
+  event_service_ = std::make_unique<EventService>(calls, events, *hub_, *events_metrics_, *rpc_metrics_, random_,
                                                   subscriptions_.get());
-  subscription_service_ =
-      std::make_unique<SubscriptionService>(limits.default_deadline, *subscriptions_, *rpc_metrics_, clock_);
+  subscription_service_ = std::make_unique<SubscriptionService>(calls, *subscriptions_, *rpc_metrics_);
 
   GrpcServerOptions server;
   server.address = ToString(settings.grpc.address);
-  auto credentials = GrpcCredentials(settings.grpc.tls);
+  server.reflection = settings.grpc.reflection;
+  server.channelz = settings.grpc.channelz;
+  server.memory_bytes = limits.grpc_memory_bytes;
+  server.threads = limits.grpc_threads;
+  server.calls_per_connection = limits.calls_per_connection;
+  server.header_list_bytes = limits.header_list_bytes;
+  server.keepalive_interval = limits.keepalive_interval;
+  server.keepalive_timeout = limits.keepalive_timeout;
+  server.min_ping_interval = limits.min_ping_interval;
+  auto credentials = GrpcCredentials(settings);
   if (!credentials.ok()) return credentials.status();
   server.credentials = *std::move(credentials);
   auto grpc = GrpcServer::Start(server, {{v1::MessagingService::service_full_name(), messaging_service_.get()},
@@ -357,6 +364,17 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   if (!grpc.ok()) return grpc.status();
   grpc_ = *std::move(grpc);
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> App::Parts::GrpcCredentials(const Settings& settings) {
+  if (!settings.grpc.tls.has_value()) return grpc::InsecureServerCredentials();
+  grpc_tls_ = std::make_unique<GrpcTls>(ClientCertificatesOf(settings));
+  const auto use = [this](const TlsMaterial& material) {
+    grpc_tls_->Use(material);
+    return absl::OkStatus();
+  };
+  if (absl::Status status = certificates_->Watch({"grpc", *settings.grpc.tls, use}, use); !status.ok()) return status;
+  return grpc_tls_->Credentials();
 }
 
 absl::Status App::Parts::StartWebhooks(const Settings& settings) {

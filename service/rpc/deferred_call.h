@@ -22,14 +22,12 @@ class DeferredCall final : public UnaryCall {
   using AnswerCallback = absl::AnyInvocable<void(absl::StatusOr<Response>) &&>;
 
   // `about` stands in the log line: the subscription's name.
-  DeferredCall(Response& response, std::string about, grpc::CallbackServerContext& context, MethodMetrics& metrics,
-               Clock& clock, absl::Duration default_deadline)
-      : UnaryCall(context, metrics, clock, default_deadline),
+  DeferredCall(const CallEnvironment& environment, Response& response, std::string about,
+               grpc::CallbackServerContext& context, MethodMetrics& metrics)
+      : UnaryCall(environment, context, metrics),
         response_(response),
         about_(std::move(about)),
-        clock_(clock) {}
-
-  void Refuse(const absl::Status& status) { End(status); }
+        clock_(environment.clock) {}
 
   // Starts the deadline; the call ends with what the callback gets. Once.
   AnswerCallback Expect() {

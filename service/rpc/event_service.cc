@@ -18,11 +18,9 @@ constexpr char kService[] = "aulm.gateway.v1.EventService";
 // One ReadEvents call: the page is read on a worker, which may take longer than the caller waits.
 class ReadEventsCall final : public UnaryCall {
  public:
-  ReadEventsCall(v1::ReadEventsResponse& response, grpc::CallbackServerContext& context, MethodMetrics& metrics,
-                 Clock& clock, absl::Duration default_deadline)
-      : UnaryCall(context, metrics, clock, default_deadline), response_(response), clock_(clock) {}
-
-  void Refuse(const absl::Status& status) { End(status); }
+  ReadEventsCall(const CallEnvironment& environment, v1::ReadEventsResponse& response,
+                 grpc::CallbackServerContext& context, MethodMetrics& metrics)
+      : UnaryCall(environment, context, metrics), response_(response), clock_(environment.clock) {}
 
   void Begin(ReadSpec spec, EventHub& hub) {
     const std::shared_ptr<Ending> ending = ending_;
@@ -91,18 +89,18 @@ EventStreamsOptions StreamsOptions(const EventServiceOptions& options) {
 
 }  // namespace
 
-EventService::EventService(const EventServiceOptions& options, EventHub& hub, EventsMetrics& events_metrics,
-                           RpcMetrics& rpc_metrics, Clock& clock, Random& random, Subscriptions* subscriptions)
-    : hub_(hub),
-      clock_(clock),
-      default_deadline_(options.default_deadline),
+EventService::EventService(const CallEnvironment& calls, const EventServiceOptions& options, EventHub& hub,
+                           EventsMetrics& events_metrics, RpcMetrics& rpc_metrics, Random& random,
+                           Subscriptions* subscriptions)
+    : calls_(calls),
+      hub_(hub),
       read_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "ReadEvents")),
       acknowledge_metrics_(rpc_metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "AcknowledgeEvents")),
       subscriptions_(subscriptions),
-      streams_(hub, clock, random, events_metrics, StreamsOptions(options)),
-      environment_{streams_,
+      streams_(hub, calls.clock, random, events_metrics, StreamsOptions(options)),
+      environment_{calls_,
+                   streams_,
                    subscriptions,
-                   clock,
                    events_metrics,
                    rpc_metrics.AddMethod(RpcMetrics::MethodType::kServerStream, kService, "SubscribeEvents"),
                    options.stream_stall} {}
@@ -115,12 +113,16 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::SubscribeEvents(grpc::
 grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* context,
                                                    const v1::ReadEventsRequest* request,
                                                    v1::ReadEventsResponse* response) {
-  auto* const call = new ReadEventsCall(*response, *context, read_metrics_, clock_, default_deadline_);
-  absl::StatusOr<ReadSpec> spec = CheckRequest(*request, clock_.Now());
-  if (spec.ok()) {
-    call->Begin(*std::move(spec), hub_);
-  } else {
+  auto* const call = new ReadEventsCall(calls_, *response, *context, read_metrics_);
+  if (!call->Admit()) return call;
+  absl::StatusOr<ReadSpec> spec = CheckRequest(*request, calls_.clock.Now());
+  if (!spec.ok()) {
     call->Refuse(spec.status());
+  } else if (absl::Status status = call->caller().MaySeeEvents(request->filter()); !status.ok()) {
+    call->Refuse(std::move(status));
+  } else {
+    spec->selection.visibility = call->caller().visibility();
+    call->Begin(*std::move(spec), hub_);
   }
   return call;
 }
@@ -128,8 +130,9 @@ grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* 
 grpc::ServerUnaryReactor* EventService::AcknowledgeEvents(grpc::CallbackServerContext* context,
                                                           const v1::AcknowledgeEventsRequest* request,
                                                           v1::AcknowledgeEventsResponse* response) {
-  auto* const call = new DeferredCall<v1::AcknowledgeEventsResponse>(*response, request->subscription(), *context,
-                                                                     acknowledge_metrics_, clock_, default_deadline_);
+  auto* const call = new DeferredCall<v1::AcknowledgeEventsResponse>(calls_, *response, request->subscription(),
+                                                                     *context, acknowledge_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else if (subscriptions_ == nullptr) {

@@ -4,7 +4,6 @@
 
 #include "absl/time/time.h"
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
-#include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/events/event_hub.h"
 #include "service/events/event_streams.h"
@@ -17,10 +16,9 @@ namespace aulm::gateway {
 
 struct EventServiceOptions {
   size_t max_streams = 10'000;
-  absl::Duration stream_max_age = absl::Hours(1);       // a stream is drained at 80 to 100 % of this age
-  absl::Duration stream_stall = absl::Seconds(60);      // a stream whose client takes nothing for so long is cancelled
-  absl::Duration reconnect_after = absl::Seconds(1);    // what Drain asks of clients at shutdown, give or take a half
-  absl::Duration default_deadline = absl::Seconds(30);  // of ReadEvents calls that have none
+  absl::Duration stream_max_age = absl::Hours(1);     // a stream is drained at 80 to 100 % of this age
+  absl::Duration stream_stall = absl::Seconds(60);    // a stream whose client takes nothing for so long is cancelled
+  absl::Duration reconnect_after = absl::Seconds(1);  // what Drain asks of clients at shutdown, give or take a half
 };
 
 // EventService of the contract: SubscribeEvents, whose frames are bytes that the hub's ring shares among all streams
@@ -31,8 +29,9 @@ class EventService final : public v1::EventService::WithRawCallbackMethod_Subscr
  public:
   // All arguments outlive the service and its calls. The hub is started before the first call, and stopped after the
   // gRPC server was shut down. Without `subscriptions`, durable ones are refused.
-  EventService(const EventServiceOptions& options, EventHub& hub, EventsMetrics& events_metrics,
-               RpcMetrics& rpc_metrics, Clock& clock, Random& random, Subscriptions* subscriptions = nullptr);
+  EventService(const CallEnvironment& calls, const EventServiceOptions& options, EventHub& hub,
+               EventsMetrics& events_metrics, RpcMetrics& rpc_metrics, Random& random,
+               Subscriptions* subscriptions = nullptr);
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscribeEvents(grpc::CallbackServerContext* context,
                                                               const grpc::ByteBuffer* request) override;
@@ -49,9 +48,8 @@ class EventService final : public v1::EventService::WithRawCallbackMethod_Subscr
   void Drain();
 
  private:
+  const CallEnvironment calls_;
   EventHub& hub_;
-  Clock& clock_;
-  const absl::Duration default_deadline_;
   MethodMetrics& read_metrics_;
   MethodMetrics& acknowledge_metrics_;
   Subscriptions* const subscriptions_;

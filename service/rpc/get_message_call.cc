@@ -34,23 +34,26 @@ void AddStatus(const LoggedEvent& logged, uint64_t epoch, v1::GetMessageResponse
 
 }  // namespace
 
-GetMessageCall::GetMessageCall(const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
-                               grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                               absl::Duration default_deadline)
-    : UnaryCall(context, metrics, clock, default_deadline), request_(request), response_(response) {}
+GetMessageCall::GetMessageCall(const CallEnvironment& environment, const AccountDirectory& accounts,
+                               const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
+                               grpc::CallbackServerContext& context, MethodMetrics& metrics)
+    : UnaryCall(environment, context, metrics), accounts_(accounts), request_(request), response_(response) {}
 
 void GetMessageCall::Begin(MessageHistory& history, EventHub& hub) {
   auto found = [this, &hub](absl::StatusOr<MessageHistory::Known> known) { OnFound(std::move(known), hub); };
-  // Callers are not told apart yet: every send is everybody's.
-  if (request_.has_message()) {
-    history.FindMessage("", request_.message().session_id(), request_.message().message_id(), std::move(found));
-  } else {
-    history.FindRequest("", request_.request_id(), std::move(found));
-  }
+  if (!request_.has_message()) return history.FindRequest(caller().name(), request_.request_id(), std::move(found));
+  const std::string& session_id = request_.message().session_id();
+  if (absl::Status status = caller().MayUseSession(session_id, accounts_); !status.ok()) return End(status);
+  history.FindMessage(caller().name(), session_id, request_.message().message_id(), std::move(found));
 }
 
 void GetMessageCall::OnFound(absl::StatusOr<MessageHistory::Known> known, EventHub& hub) {
   if (!known.ok()) return End(known.status());
+  // The caller's own send, made when it was allowed to.
+  const std::string& session_id = known->send.message().session_id();
+  if (!session_id.empty()) {
+    if (absl::Status status = caller().MayUseSession(session_id, accounts_); !status.ok()) return End(status);
+  }
   hub.Post([this, known = *std::move(known), &hub]() mutable { ReadStatuses(std::move(known), hub.log()); });
 }
 

@@ -4,6 +4,7 @@
 
 #include "aulm/gateway/v1/messaging_service.pb.h"
 #include "service/events/event_hub.h"
+#include "service/messaging/account_directory.h"
 #include "service/messaging/message_history.h"
 #include "service/rpc/unary_call.h"
 
@@ -13,13 +14,12 @@ namespace aulm::gateway {
 // one of the hub's workers.
 class GetMessageCall final : public UnaryCall {
  public:
-  // `request` has been checked. The references outlive the call; `response` is gRPC's until then.
-  GetMessageCall(const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
-                 grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                 absl::Duration default_deadline);
+  // The references outlive the call; `response` is gRPC's until then.
+  GetMessageCall(const CallEnvironment& environment, const AccountDirectory& accounts,
+                 const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
+                 grpc::CallbackServerContext& context, MethodMetrics& metrics);
 
-  void Refuse(const absl::Status& status) { End(status); }
-
+  // After Admit, when the request has been checked.
   void Begin(MessageHistory& history, EventHub& hub);
 
  private:
@@ -27,6 +27,7 @@ class GetMessageCall final : public UnaryCall {
   void ReadStatuses(MessageHistory::Known known, EventLog& log);
   void Describe(LogLine& line) const override;
 
+  const AccountDirectory& accounts_;
   const v1::GetMessageRequest request_;
   v1::GetMessageResponse& response_;
 };

@@ -1,12 +1,17 @@
 #include "service/rpc/grpc_server.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "grpcpp/ext/channelz_service_plugin.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
+#include "grpcpp/impl/server_builder_option.h"
+#include "grpcpp/impl/server_builder_plugin.h"
+#include "grpcpp/resource_quota.h"
 #include "grpcpp/server_builder.h"
 
 namespace aulm::gateway {
@@ -14,13 +19,26 @@ namespace {
 
 // A 5 MiB image and the rest of its request; gRPC's own default is 4 MiB.
 constexpr int kMaxReceiveBytes = 8 << 20;
-// A caller that pings more often than this without a reason is told to calm down.
-constexpr int kMinPingIntervalMs = 10'000;
-// We ping idle connections, so that a vanished peer's streams end.
-constexpr int kKeepaliveMs = 30'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
-// gRPC 1.51 has no rapid-reset protection: a bound on streams a connection is the lever that there is.
-constexpr int kMaxStreamsPerConnection = 1000;
+// Whoever connects and says nothing, or shakes hands slowly, is let go; gRPC's own default is 2 minutes.
+constexpr int kHandshakeTimeoutMs = 10'000;
+
+// gRPC's reflection joins every server of a program that it is linked to: where it is not wanted it must be taken out.
+class WithoutPlugin final : public grpc::ServerBuilderOption {
+ public:
+  explicit WithoutPlugin(const char* name) : name_(name) {}
+
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->erase(std::remove_if(plugins->begin(), plugins->end(),
+                                  [this](const auto& plugin) { return plugin->name() == name_; }),
+                   plugins->end());
+  }
+
+ private:
+  const std::string name_;
+};
+
+int Milliseconds(absl::Duration duration) { return static_cast<int>(absl::ToInt64Milliseconds(duration)); }
 
 // "[::1]:0" and "127.0.0.1:0" with the bound port in place of the last part.
 std::string WithPort(absl::string_view address, int port) {
@@ -34,17 +52,25 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
   static std::once_flag plugins;
   std::call_once(plugins, [] { grpc::EnableDefaultHealthCheckService(true); });
   if (options.reflection) grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  if (options.channelz) grpc::channelz::experimental::InitChannelzService();
 
   grpc::ServerBuilder builder;
+  if (!options.reflection) builder.SetOption(std::make_unique<WithoutPlugin>("proto_server_reflection"));
   int port = 0;
   builder.AddListeningPort(options.address, options.credentials, &port);
   builder.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);  // two gateways on one port is a mistake, not a feature
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  builder.SetResourceQuota(
+      grpc::ResourceQuota().Resize(options.memory_bytes).SetMaxThreads(static_cast<int>(options.threads)));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, static_cast<int>(options.calls_per_connection));
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(options.header_list_bytes));
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Milliseconds(options.keepalive_interval));
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Milliseconds(options.keepalive_timeout));
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             Milliseconds(options.min_ping_interval));
+  if (options.channelz) builder.AddChannelArgument(GRPC_ARG_ENABLE_CHANNELZ, 1);
   for (const NamedService& named : services) builder.RegisterService(named.service);
 
   std::unique_ptr<GrpcServer> server(new GrpcServer());

@@ -17,6 +17,15 @@ struct GrpcServerOptions {
   std::string address;  // host:port; port 0 means any free port
   std::shared_ptr<grpc::ServerCredentials> credentials;
   bool reflection = true;
+  bool channelz = false;
+  size_t memory_bytes = 512 << 20;                        // what gRPC may use for connections and messages
+  size_t threads = 32;                                    // what gRPC may make for its own services
+  size_t calls_per_connection = 1000;                     // open at once
+  size_t header_list_bytes = 8192;                        // a call's metadata, in all
+  absl::Duration keepalive_interval = absl::Seconds(30);  // a quiet connection is pinged, so that a vanished peer's
+                                                          // streams end
+  absl::Duration keepalive_timeout = absl::Seconds(10);   // and closed when that is not answered
+  absl::Duration min_ping_interval = absl::Seconds(10);   // a caller that pings more often is told to calm down
 };
 
 // A service and its full name, "aulm.gateway.v1.EventService": gRPC 1.51 does not tell it.
@@ -25,8 +34,8 @@ struct NamedService {
   grpc::Service* service;
 };
 
-// The gRPC listener: limits, keepalive, health and reflection around the services it is given. Health says NOT_SERVING
-// for every service until SetServing(true).
+// The gRPC listener: limits, keepalive, health, reflection and channelz around the services it is given. Health says
+// NOT_SERVING for every service until SetServing(true).
 class GrpcServer {
  public:
   // Binds and starts. The services outlive the server. Error: UNAVAILABLE naming the address when it cannot be bound.

@@ -39,13 +39,15 @@ std::optional<ImageSource> ImageOf(const v1::SendImageRequest& request, size_t m
 
 }  // namespace
 
-MessagingService::MessagingService(Options options, Sender& sender, MessageHistory& history, EventHub& hub,
-                                   RpcMetrics& metrics, const Clock& clock, Random& random)
-    : options_(options),
+MessagingService::MessagingService(const CallEnvironment& environment, size_t max_image_bytes,
+                                   const AccountDirectory& accounts, Sender& sender, MessageHistory& history,
+                                   EventHub& hub, RpcMetrics& metrics, Random& random)
+    : environment_(environment),
+      max_image_bytes_(max_image_bytes),
+      accounts_(accounts),
       sender_(sender),
       history_(history),
       hub_(hub),
-      clock_(clock),
       random_(random),
       send_text_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendText")),
       send_image_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendImage")),
@@ -54,13 +56,14 @@ MessagingService::MessagingService(Options options, Sender& sender, MessageHisto
 grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext* context,
                                                      const v1::SendTextRequest* request,
                                                      v1::SendTextResponse* response) {
+  auto* call = new SendCallOf<v1::SendTextResponse>(
+      environment_, *response, *context, send_text_metrics_,
+      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
+  if (!call->Admit()) return call;
   FieldViolations bad;
   CheckSendText(*request, bad);
-  auto* call = new SendCallOf<v1::SendTextResponse>(
-      *response, *context, send_text_metrics_, clock_, options_.default_deadline,
-      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
-  if (!bad.empty()) {
-    call->Refuse(bad.ToStatus(/*is_send=*/true));
+  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
+    call->Refuse(std::move(refusal));
     return call;
   }
   Send send = CommonFields(*request);
@@ -72,14 +75,15 @@ grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContext* context,
                                                       const v1::SendImageRequest* request,
                                                       v1::SendImageResponse* response) {
+  auto* call = new SendCallOf<v1::SendImageResponse>(
+      environment_, *response, *context, send_image_metrics_,
+      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
+  if (!call->Admit()) return call;
   FieldViolations bad;
   CheckSendImage(*request, bad);
-  std::optional<ImageSource> image = ImageOf(*request, options_.max_image_bytes, bad);
-  auto* call = new SendCallOf<v1::SendImageResponse>(
-      *response, *context, send_image_metrics_, clock_, options_.default_deadline,
-      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
-  if (!bad.empty() || !image.has_value()) {
-    call->Refuse(bad.ToStatus(/*is_send=*/true));
+  std::optional<ImageSource> image = ImageOf(*request, max_image_bytes_, bad);
+  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
+    call->Refuse(std::move(refusal));
     return call;
   }
   Send send = CommonFields(*request);
@@ -88,13 +92,19 @@ grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContex
   return call;
 }
 
+absl::Status MessagingService::CheckSend(SendCall& call, const std::string& session_id,
+                                         const FieldViolations& bad) const {
+  if (!bad.empty()) return bad.ToStatus(/*is_send=*/true);
+  return call.caller().MayUseSession(session_id, accounts_);
+}
+
 grpc::ServerUnaryReactor* MessagingService::GetMessage(grpc::CallbackServerContext* context,
                                                        const v1::GetMessageRequest* request,
                                                        v1::GetMessageResponse* response) {
+  auto* call = new GetMessageCall(environment_, accounts_, *request, *response, *context, get_message_metrics_);
+  if (!call->Admit()) return call;
   FieldViolations bad;
   CheckGetMessage(*request, bad);
-  auto* call =
-      new GetMessageCall(*request, *response, *context, get_message_metrics_, clock_, options_.default_deadline);
   if (bad.empty()) {
     call->Begin(history_, hub_);
   } else {

@@ -1,14 +1,19 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
+#include "absl/status/status.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
-#include "service/base/clock.h"
 #include "service/base/random.h"
+#include "service/base/status_details.h"
 #include "service/events/event_hub.h"
+#include "service/messaging/account_directory.h"
 #include "service/messaging/message_history.h"
 #include "service/messaging/sender.h"
 #include "service/rpc/rpc_metrics.h"
+#include "service/rpc/send_call.h"
+#include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
 
@@ -16,14 +21,10 @@ namespace aulm::gateway {
 // earlier send), and turns the answer back. Holds no state of its own; thread-safe.
 class MessagingService final : public v1::MessagingService::CallbackService {
  public:
-  struct Options {
-    size_t max_image_bytes;           // raw, before base64
-    absl::Duration default_deadline;  // of calls whose caller set none
-  };
-
-  // All arguments outlive the service and its calls. GetMessage reads the log on the hub's workers.
-  MessagingService(Options options, Sender& sender, MessageHistory& history, EventHub& hub, RpcMetrics& metrics,
-                   const Clock& clock, Random& random);
+  // All arguments outlive the service and its calls. `max_image_bytes` are raw, before base64. GetMessage reads the log
+  // on the hub's workers.
+  MessagingService(const CallEnvironment& environment, size_t max_image_bytes, const AccountDirectory& accounts,
+                   Sender& sender, MessageHistory& history, EventHub& hub, RpcMetrics& metrics, Random& random);
 
   grpc::ServerUnaryReactor* SendText(grpc::CallbackServerContext* context, const v1::SendTextRequest* request,
                                      v1::SendTextResponse* response) override;
@@ -33,11 +34,15 @@ class MessagingService final : public v1::MessagingService::CallbackService {
                                        v1::GetMessageResponse* response) override;
 
  private:
-  const Options options_;
+  // The checks of an admitted send that both methods share: its fields, then whether the caller may use the session.
+  absl::Status CheckSend(SendCall& call, const std::string& session_id, const FieldViolations& bad) const;
+
+  const CallEnvironment environment_;
+  const size_t max_image_bytes_;
+  const AccountDirectory& accounts_;
   Sender& sender_;
   MessageHistory& history_;
   EventHub& hub_;
-  const Clock& clock_;
   Random& random_;
   MethodMetrics& send_text_metrics_;
   MethodMetrics& send_image_metrics_;

@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/time_util.h"
 #include "service/base/status_details.h"
-#include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
 namespace {
@@ -19,11 +18,9 @@ constexpr size_t kMaxAccountBytes = 63;
 // One GetQuota call.
 class QuotaCall final : public UnaryCall {
  public:
-  QuotaCall(std::string account, v1::GetQuotaResponse& response, grpc::CallbackServerContext& context,
-            MethodMetrics& metrics, const Clock& clock, absl::Duration default_deadline)
-      : UnaryCall(context, metrics, clock, default_deadline), account_(std::move(account)), response_(response) {}
-
-  void Refuse(const absl::Status& status) { End(status); }
+  QuotaCall(const CallEnvironment& environment, std::string account, v1::GetQuotaResponse& response,
+            grpc::CallbackServerContext& context, MethodMetrics& metrics)
+      : UnaryCall(environment, context, metrics), account_(std::move(account)), response_(response) {}
 
   void Begin(Quotas& quotas) {
     quotas.Get(account_, [this](const absl::StatusOr<std::optional<Quotas::Seen>>& seen) { Complete(seen); });
@@ -49,23 +46,24 @@ class QuotaCall final : public UnaryCall {
 
 }  // namespace
 
-QuotaService::QuotaService(absl::Duration default_deadline, const AccountDirectory& accounts, Quotas& quotas,
-                           RpcMetrics& metrics, const Clock& clock)
-    : default_deadline_(default_deadline),
+QuotaService::QuotaService(const CallEnvironment& environment, const AccountDirectory& accounts, Quotas& quotas,
+                           RpcMetrics& metrics)
+    : environment_(environment),
       accounts_(accounts),
       quotas_(quotas),
-      clock_(clock),
       metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.QuotaService", "GetQuota")) {}
 
 grpc::ServerUnaryReactor* QuotaService::GetQuota(grpc::CallbackServerContext* context,
                                                  const v1::GetQuotaRequest* request, v1::GetQuotaResponse* response) {
   const std::string account = request->account().empty() ? "default" : request->account();
-  auto* call =
-      new QuotaCall(account.substr(0, kMaxAccountBytes), *response, *context, metrics_, clock_, default_deadline_);
+  auto* call = new QuotaCall(environment_, account.substr(0, kMaxAccountBytes), *response, *context, metrics_);
+  if (!call->Admit()) return call;
   if (account.size() > kMaxAccountBytes) {
     FieldViolations bad;
     bad.Add("account", absl::StrCat("must have at most ", kMaxAccountBytes, " characters"));
     call->Refuse(bad.ToStatus());
+  } else if (absl::Status status = call->caller().MayUseAccount(account); !status.ok()) {
+    call->Refuse(std::move(status));
   } else if (accounts_.Find(account) == nullptr) {
     call->Refuse(GatewayError(GatewayReason::kAccountNotFound,
                               "the gateway has no account of this name; its accounts stand in its configuration"));

@@ -18,11 +18,9 @@ v1::RateLimit ToProto(const RateLimit& limit) {
 
 }  // namespace
 
-SendCall::SendCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                   absl::Duration default_deadline, std::string request_id, bool generated_id)
-    : UnaryCall(context, metrics, clock, default_deadline),
-      request_id_(std::move(request_id)),
-      generated_id_(generated_id) {}
+SendCall::SendCall(const CallEnvironment& environment, grpc::CallbackServerContext& context, MethodMetrics& metrics,
+                   std::string request_id, bool generated_id)
+    : UnaryCall(environment, context, metrics), request_id_(std::move(request_id)), generated_id_(generated_id) {}
 
 void SendCall::Refuse(absl::Status status) {
   SetOutcome(status, Outcome::kNotSent);
@@ -33,6 +31,8 @@ void SendCall::Refuse(absl::Status status) {
 void SendCall::Begin(Sender& sender, Send send) {
   session_id_ = send.session_id;
   to_ = send.to;
+  send.caller = caller().name();
+  send.rate = caller().send_rate();
   send.request_id = request_id_;
   send.generated_id = generated_id_;
   send.answer_by = answer_by();

@@ -18,13 +18,13 @@ namespace aulm::gateway {
 // One SendText or SendImage call: gives the send up when its caller goes away, fills the response, ends the call.
 class SendCall : public UnaryCall {
  public:
-  SendCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-           absl::Duration default_deadline, std::string request_id, bool generated_id);
+  SendCall(const CallEnvironment& environment, grpc::CallbackServerContext& context, MethodMetrics& metrics,
+           std::string request_id, bool generated_id);
 
-  // Ends the call without a send; the status gets the outcome not_sent and the request id.
-  void Refuse(absl::Status status);
+  // The status gets the outcome not_sent and the request id.
+  void Refuse(absl::Status status) final;
 
-  // Sets the send on its way; the request id, the deadline and the trace context are filled in here.
+  // Sets the send on its way; the caller, the request id, the deadline and the trace context are filled in here.
   void Begin(Sender& sender, Send send);
 
   void OnCancel() final;
@@ -52,9 +52,9 @@ class SendCall : public UnaryCall {
 template <typename Response>
 class SendCallOf final : public SendCall {
  public:
-  SendCallOf(Response& response, grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-             absl::Duration default_deadline, std::string request_id, bool generated_id)
-      : SendCall(context, metrics, clock, default_deadline, std::move(request_id), generated_id), response_(response) {}
+  SendCallOf(const CallEnvironment& environment, Response& response, grpc::CallbackServerContext& context,
+             MethodMetrics& metrics, std::string request_id, bool generated_id)
+      : SendCall(environment, context, metrics, std::move(request_id), generated_id), response_(response) {}
 
  private:
   void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) override {

@@ -11,7 +11,6 @@
 #include "service/base/vocabulary.h"
 #include "service/rpc/rate_limit_trailers.h"
 #include "service/rpc/send_validation.h"
-#include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
 namespace {
@@ -19,12 +18,9 @@ namespace {
 // One GetSessionStatus call.
 class SessionStatusCall final : public UnaryCall {
  public:
-  SessionStatusCall(std::string session_id, v1::GetSessionStatusResponse& response,
-                    grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                    absl::Duration default_deadline)
-      : UnaryCall(context, metrics, clock, default_deadline), session_id_(std::move(session_id)), response_(response) {}
-
-  void Refuse(const absl::Status& status) { End(status); }
+  SessionStatusCall(const CallEnvironment& environment, std::string session_id, v1::GetSessionStatusResponse& response,
+                    grpc::CallbackServerContext& context, MethodMetrics& metrics)
+      : UnaryCall(environment, context, metrics), session_id_(std::move(session_id)), response_(response) {}
 
   void Begin(AulmClient& client, SessionReader& reader, const SessionWatch& watch) {
     reader.Read(client, session_id_, answer_by(), traceparent(),
@@ -65,24 +61,28 @@ class SessionStatusCall final : public UnaryCall {
 
 }  // namespace
 
-SessionService::SessionService(absl::Duration default_deadline, const AccountDirectory& accounts, SessionReader& reader,
-                               const SessionWatch& watch, RpcMetrics& metrics, const Clock& clock)
-    : default_deadline_(default_deadline),
+SessionService::SessionService(const CallEnvironment& environment, const AccountDirectory& accounts,
+                               SessionReader& reader, const SessionWatch& watch, RpcMetrics& metrics)
+    : environment_(environment),
       accounts_(accounts),
       reader_(reader),
       watch_(watch),
-      clock_(clock),
       metrics_(
           metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.SessionService", "GetSessionStatus")) {}
 
 grpc::ServerUnaryReactor* SessionService::GetSessionStatus(grpc::CallbackServerContext* context,
                                                            const v1::GetSessionStatusRequest* request,
                                                            v1::GetSessionStatusResponse* response) {
-  auto* call = new SessionStatusCall(request->session_id(), *response, *context, metrics_, clock_, default_deadline_);
+  auto* call = new SessionStatusCall(environment_, request->session_id(), *response, *context, metrics_);
+  if (!call->Admit()) return call;
   FieldViolations bad;
   CheckSessionId(request->session_id(), bad);
   if (!bad.empty()) {
     call->Refuse(bad.ToStatus());
+    return call;
+  }
+  if (absl::Status status = call->caller().MayUseSession(request->session_id(), accounts_); !status.ok()) {
+    call->Refuse(std::move(status));
     return call;
   }
   const auto client = accounts_.ForSession(request->session_id());

@@ -27,19 +27,6 @@ absl::StatusOr<v1::SubscribeEventsRequest> ReadRequest(const grpc::ByteBuffer& b
   return request;
 }
 
-// What the request asks for: the log itself, or a durable subscription.
-absl::StatusOr<std::shared_ptr<FrameSource>> OpenSource(const SubscribeReactor::Environment& environment,
-                                                        const v1::SubscribeEventsRequest& request, absl::Time now) {
-  if (request.subscription().empty() || environment.subscriptions == nullptr) {
-    absl::StatusOr<StreamSpec> spec = CheckRequest(request, now);
-    if (!spec.ok()) return spec.status();
-    return environment.streams.Open(*std::move(spec));
-  }
-  absl::StatusOr<ConsumerSpec> spec = CheckConsumer(request);
-  if (!spec.ok()) return spec.status();
-  return environment.subscriptions->Open(*std::move(spec));
-}
-
 }  // namespace
 
 SubscribeReactor* SubscribeReactor::Begin(const Environment& environment, grpc::CallbackServerContext& context,
@@ -51,18 +38,41 @@ SubscribeReactor* SubscribeReactor::Begin(const Environment& environment, grpc::
 }
 
 SubscribeReactor::SubscribeReactor(const Environment& environment, grpc::CallbackServerContext& context)
-    : environment_(environment), context_(context), begun_(environment.clock.Now()) {
+    : environment_(environment), clock_(environment.calls.clock), context_(context), begun_(clock_.Now()) {
   environment_.method_metrics.Started();
   environment_.method_metrics.MessageReceived();
 }
 
-void SubscribeReactor::Admit(const grpc::ByteBuffer& request) {
-  const absl::StatusOr<v1::SubscribeEventsRequest> read = ReadRequest(request);
-  if (!read.ok()) {
-    FinishFrom(State::kAdmitting, read.status());
-    return;
+absl::StatusOr<std::shared_ptr<FrameSource>> SubscribeReactor::OpenSource(const grpc::ByteBuffer& bytes) {
+  const absl::StatusOr<Caller*> caller = environment_.calls.callers.Identify(context_);
+  if (!caller.ok()) return caller.status();
+  caller_ = *caller;
+  if (absl::Status status = caller_->MayCall(environment_.method_metrics.method()); !status.ok()) return status;
+  const absl::StatusOr<v1::SubscribeEventsRequest> request = ReadRequest(bytes);
+  if (!request.ok()) return request.status();
+  if (request->subscription().empty() || environment_.subscriptions == nullptr) {
+    absl::StatusOr<StreamSpec> spec = CheckRequest(*request, begun_);
+    if (!spec.ok()) return spec.status();
+    if (absl::Status status = caller_->MaySeeEvents(request->filter()); !status.ok()) return status;
+    spec->selection.visibility = caller_->visibility();
+    if (absl::Status status = TakeSlot(); !status.ok()) return status;
+    return environment_.streams.Open(*std::move(spec));
   }
-  absl::StatusOr<std::shared_ptr<FrameSource>> stream = OpenSource(environment_, *read, begun_);
+  absl::StatusOr<ConsumerSpec> spec = CheckConsumer(*request);
+  if (!spec.ok()) return spec.status();
+  if (absl::Status status = TakeSlot(); !status.ok()) return status;
+  return environment_.subscriptions->Open(*std::move(spec));
+}
+
+absl::Status SubscribeReactor::TakeSlot() {
+  absl::StatusOr<Caller::StreamSlot> slot = caller_->TakeStream();
+  if (!slot.ok()) return slot.status();
+  slot_.emplace(*std::move(slot));
+  return absl::OkStatus();
+}
+
+void SubscribeReactor::Admit(const grpc::ByteBuffer& request) {
+  absl::StatusOr<std::shared_ptr<FrameSource>> stream = OpenSource(request);
   if (!stream.ok()) {
     FinishFrom(State::kAdmitting, stream.status());
     return;
@@ -98,7 +108,7 @@ void SubscribeReactor::OnFrame(absl::StatusOr<Frame> frame) {
     absl::MutexLock lock(&mutex_);
     if (state_ != State::kPulling) return;
     state_ = State::kWriting;
-    write_begun_ = environment_.clock.Now();
+    write_begun_ = clock_.Now();
   }
   environment_.method_metrics.MessagesSent();
   writing_ = std::move(frame->bytes);
@@ -142,12 +152,13 @@ bool SubscribeReactor::FinishFrom(State from, const absl::Status& status) {
 }
 
 void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
-  const absl::Duration took = environment_.clock.Now() - begun_;
+  const absl::Duration took = clock_.Now() - begun_;
   const grpc::Status converted = ToGrpcStatus(status);
+  const bool expected = status.code() == absl::StatusCode::kCancelled || HasReason(status, GatewayReason::kDraining);
   {
-    const bool expected = status.code() == absl::StatusCode::kCancelled || HasReason(status, GatewayReason::kDraining);
     LogLine line(expected && !stalled ? LogLevel::kInfo : LogLevel::kWarn, "stream");
     line.Field("method", environment_.method_metrics.method()).Field("code", CodeName(converted.error_code()));
+    if (caller_ != nullptr && !caller_->name().empty()) line.Field("caller", caller_->name());
     line.Field("reason", stalled ? "STALLED" : ReasonOf(status));
     line.Field("message", stalled ? "the subscriber took nothing for too long" : status.message());
     line.Field("took_ms", took);
@@ -161,6 +172,8 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
   }
   environment_.method_metrics.Handled(converted.error_code(), took);
   if (stream_ != nullptr) stream_->Close();
+  slot_.reset();
+  if (caller_ != nullptr) caller_->NoteEnd(expected ? absl::OkStatus() : status);
   Clock::TimerId timer;
   {
     absl::MutexLock lock(&mutex_);
@@ -170,7 +183,7 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
       return;
     }
   }
-  if (timer != 0) environment_.clock.Cancel(timer);
+  if (timer != 0) clock_.Cancel(timer);
   AddErrorTrailers(status, context_);
   Finish(converted);
 }
@@ -178,7 +191,7 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
 void SubscribeReactor::WatchForStall(absl::Duration delay) {
   absl::MutexLock lock(&mutex_);
   if (state_ == State::kFinished) return;
-  stall_timer_ = environment_.clock.CallAfter(delay, [weak = weak_from_this()] {
+  stall_timer_ = clock_.CallAfter(delay, [weak = weak_from_this()] {
     if (const auto self = weak.lock(); self != nullptr) self->OnStallTimer();
   });
 }
@@ -188,7 +201,7 @@ void SubscribeReactor::OnStallTimer() {
   {
     absl::MutexLock lock(&mutex_);
     stall_timer_ = 0;
-    if (state_ == State::kWriting) left = write_begun_ + environment_.stall - environment_.clock.Now();
+    if (state_ == State::kWriting) left = write_begun_ + environment_.stall - clock_.Now();
     stalled_ = left <= absl::ZeroDuration();
     cancelling_ = stalled_;
   }

@@ -15,7 +15,9 @@
 #include "service/events/event_streams.h"
 #include "service/events/frame_source.h"
 #include "service/events/subscriptions/subscriptions.h"
+#include "service/rpc/caller.h"
 #include "service/rpc/rpc_metrics.h"
+#include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
 
@@ -29,9 +31,9 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
  public:
   // All outlive the calls.
   struct Environment {
+    const CallEnvironment& calls;
     EventStreams& streams;
     Subscriptions* subscriptions;  // null: durable subscriptions are refused
-    Clock& clock;
     EventsMetrics& events_metrics;
     MethodMetrics& method_metrics;
     absl::Duration stall;  // the longest that one frame may take to be written
@@ -52,6 +54,9 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   };
 
   void Admit(const grpc::ByteBuffer& request);
+  // Who calls and whether it may, then what the request asks for: the log itself, or a durable subscription.
+  absl::StatusOr<std::shared_ptr<FrameSource>> OpenSource(const grpc::ByteBuffer& bytes);
+  absl::Status TakeSlot();
   void OnAdmitted(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Pull();
   void OnFrame(absl::StatusOr<Frame> frame) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -70,9 +75,12 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   void OnStallTimer() ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Environment& environment_;
+  Clock& clock_;
   grpc::CallbackServerContext& context_;
   const absl::Time begun_;
   std::shared_ptr<SubscribeReactor> self_;  // until OnDone
+  Caller* caller_ = nullptr;                // set before any reaction that uses it; null when nobody knows who calls
+  std::optional<Caller::StreamSlot> slot_;  // of the caller's
   std::shared_ptr<FrameSource> stream_;     // set before any reaction that uses it; null when not admitted
   grpc::ByteBuffer writing_;                // belongs to the outstanding write
 

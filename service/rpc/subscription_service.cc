@@ -30,11 +30,10 @@ Subscriptions::Callback<v1::Subscription> Within(Subscriptions::Callback<Respons
 
 }  // namespace
 
-SubscriptionService::SubscriptionService(absl::Duration default_deadline, Subscriptions& subscriptions,
-                                         RpcMetrics& metrics, Clock& clock)
-    : default_deadline_(default_deadline),
+SubscriptionService::SubscriptionService(const CallEnvironment& environment, Subscriptions& subscriptions,
+                                         RpcMetrics& metrics)
+    : environment_(environment),
       subscriptions_(subscriptions),
-      clock_(clock),
       create_metrics_(Metrics(metrics, "CreateSubscription")),
       get_metrics_(Metrics(metrics, "GetSubscription")),
       list_metrics_(Metrics(metrics, "ListSubscriptions")),
@@ -47,8 +46,9 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::Callback
                                                                   const v1::CreateSubscriptionRequest* request,
                                                                   v1::CreateSubscriptionResponse* response) {
   auto* const call = new DeferredCall<v1::CreateSubscriptionResponse>(
-      *response, request->subscription().name(), *context, create_metrics_, clock_, default_deadline_);
-  if (absl::StatusOr<NewSubscription> checked = CheckRequest(*request, clock_.Now()); !checked.ok()) {
+      environment_, *response, request->subscription().name(), *context, create_metrics_);
+  if (!call->Admit()) return call;
+  if (absl::StatusOr<NewSubscription> checked = CheckRequest(*request, environment_.clock.Now()); !checked.ok()) {
     call->Refuse(checked.status());
   } else {
     subscriptions_.Create(*std::move(checked), Within<v1::CreateSubscriptionResponse>(call->Expect()));
@@ -59,8 +59,9 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::Callback
 grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackServerContext* context,
                                                                const v1::GetSubscriptionRequest* request,
                                                                v1::GetSubscriptionResponse* response) {
-  auto* const call = new DeferredCall<v1::GetSubscriptionResponse>(*response, request->name(), *context, get_metrics_,
-                                                                   clock_, default_deadline_);
+  auto* const call =
+      new DeferredCall<v1::GetSubscriptionResponse>(environment_, *response, request->name(), *context, get_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -72,8 +73,9 @@ grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackSer
 grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackServerContext* context,
                                                                  const v1::ListSubscriptionsRequest* request,
                                                                  v1::ListSubscriptionsResponse* response) {
-  auto* const call = new DeferredCall<v1::ListSubscriptionsResponse>(*response, "", *context, list_metrics_, clock_,
-                                                                     default_deadline_);
+  auto* const call =
+      new DeferredCall<v1::ListSubscriptionsResponse>(environment_, *response, "", *context, list_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -85,8 +87,9 @@ grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackS
 grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::CallbackServerContext* context,
                                                                   const v1::DeleteSubscriptionRequest* request,
                                                                   v1::DeleteSubscriptionResponse* response) {
-  auto* const call = new DeferredCall<v1::DeleteSubscriptionResponse>(*response, request->name(), *context,
-                                                                      delete_metrics_, clock_, default_deadline_);
+  auto* const call = new DeferredCall<v1::DeleteSubscriptionResponse>(environment_, *response, request->name(),
+                                                                      *context, delete_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -98,9 +101,10 @@ grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::Callback
 grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackServerContext* context,
                                                                 const v1::SeekSubscriptionRequest* request,
                                                                 v1::SeekSubscriptionResponse* response) {
-  auto* const call = new DeferredCall<v1::SeekSubscriptionResponse>(*response, request->name(), *context, seek_metrics_,
-                                                                    clock_, default_deadline_);
-  if (absl::StatusOr<LogStart> target = CheckRequest(*request, clock_.Now()); !target.ok()) {
+  auto* const call =
+      new DeferredCall<v1::SeekSubscriptionResponse>(environment_, *response, request->name(), *context, seek_metrics_);
+  if (!call->Admit()) return call;
+  if (absl::StatusOr<LogStart> target = CheckRequest(*request, environment_.clock.Now()); !target.ok()) {
     call->Refuse(target.status());
   } else {
     subscriptions_.Seek(request->name(), *std::move(target), Within<v1::SeekSubscriptionResponse>(call->Expect()));
@@ -111,8 +115,9 @@ grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackSe
 grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackServerContext* context,
                                                                 const v1::ListParkedEventsRequest* request,
                                                                 v1::ListParkedEventsResponse* response) {
-  auto* const call = new DeferredCall<v1::ListParkedEventsResponse>(*response, request->subscription(), *context,
-                                                                    list_parked_metrics_, clock_, default_deadline_);
+  auto* const call = new DeferredCall<v1::ListParkedEventsResponse>(environment_, *response, request->subscription(),
+                                                                    *context, list_parked_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -124,8 +129,9 @@ grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackSe
 grpc::ServerUnaryReactor* SubscriptionService::ReplayParkedEvents(grpc::CallbackServerContext* context,
                                                                   const v1::ReplayParkedEventsRequest* request,
                                                                   v1::ReplayParkedEventsResponse* response) {
-  auto* const call = new DeferredCall<v1::ReplayParkedEventsResponse>(
-      *response, request->subscription(), *context, replay_parked_metrics_, clock_, default_deadline_);
+  auto* const call = new DeferredCall<v1::ReplayParkedEventsResponse>(environment_, *response, request->subscription(),
+                                                                      *context, replay_parked_metrics_);
+  if (!call->Admit()) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {

@@ -1,18 +1,17 @@
 #pragma once
 
-#include "absl/time/time.h"
 #include "aulm/gateway/v1/subscription_service.grpc.pb.h"
-#include "service/base/clock.h"
 #include "service/events/subscriptions/subscriptions.h"
 #include "service/rpc/rpc_metrics.h"
+#include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
 
 // SubscriptionService of the contract: checks requests and hands them to Subscriptions. Thread-safe; callbacks only.
 class SubscriptionService final : public v1::SubscriptionService::CallbackService {
  public:
-  // All arguments outlive the service and its calls. `default_deadline` holds for calls whose caller set none.
-  SubscriptionService(absl::Duration default_deadline, Subscriptions& subscriptions, RpcMetrics& metrics, Clock& clock);
+  // All arguments outlive the service and its calls.
+  SubscriptionService(const CallEnvironment& environment, Subscriptions& subscriptions, RpcMetrics& metrics);
 
   grpc::ServerUnaryReactor* CreateSubscription(grpc::CallbackServerContext* context,
                                                const v1::CreateSubscriptionRequest* request,
@@ -37,9 +36,8 @@ class SubscriptionService final : public v1::SubscriptionService::CallbackServic
                                                v1::ReplayParkedEventsResponse* response) override;
 
  private:
-  const absl::Duration default_deadline_;
+  const CallEnvironment environment_;
   Subscriptions& subscriptions_;
-  Clock& clock_;
   MethodMetrics& create_metrics_;
   MethodMetrics& get_metrics_;
   MethodMetrics& list_metrics_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <optional>
+#include <utility>
 
 #include "service/base/status_details.h"
 #include "service/rpc/status_conversion.h"
@@ -14,17 +15,34 @@ constexpr absl::Duration kMargin = absl::Milliseconds(50);
 
 }  // namespace
 
-UnaryCall::UnaryCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-                     absl::Duration default_deadline)
-    : context_(context), metrics_(metrics), clock_(clock), start_(clock.Now()) {
+UnaryCall::UnaryCall(const CallEnvironment& environment, grpc::CallbackServerContext& context, MethodMetrics& metrics)
+    : context_(context),
+      metrics_(metrics),
+      callers_(environment.callers),
+      clock_(environment.clock),
+      start_(environment.clock.Now()) {
   metrics_.Started();
   metrics_.MessageReceived();
   const std::chrono::system_clock::time_point asked = context.deadline();
   const absl::Duration allowed = asked == std::chrono::system_clock::time_point::max()
-                                     ? default_deadline
+                                     ? environment.default_deadline
                                      : absl::FromChrono(asked - std::chrono::system_clock::now());
   span_ = Span(Span::Kind::kServer, metrics.method(), Metadata("traceparent"));
   answer_by_ = start_ + allowed - std::min(kMargin, std::max(absl::ZeroDuration(), allowed / 2));
+}
+
+bool UnaryCall::Admit() {
+  const absl::StatusOr<Caller*> caller = callers_.Identify(context_);
+  if (!caller.ok()) {
+    Refuse(caller.status());
+    return false;
+  }
+  caller_ = *caller;
+  if (absl::Status status = caller_->MayCall(metrics_.method()); !status.ok()) {
+    Refuse(std::move(status));
+    return false;
+  }
+  return true;
 }
 
 void UnaryCall::End(const absl::Status& status) {
@@ -37,9 +55,11 @@ void UnaryCall::End(const absl::Status& status) {
   if (!status.ok()) span_.Fail(ReasonOf(status));
   span_.End();
   if (converted.ok()) metrics_.MessagesSent();
+  if (caller_ != nullptr) caller_->NoteEnd(status);
   {
     LogLine line(converted.ok() ? LogLevel::kInfo : LogLevel::kWarn, "call");
     line.Field("method", metrics_.method()).Field("code", CodeName(converted.error_code()));
+    if (caller_ != nullptr && !caller_->name().empty()) line.Field("caller", caller_->name());
     if (!status.ok()) line.Field("reason", ReasonOf(status));
     // aulm's own words may quote what was sent: they are for the caller alone.
     const std::optional<ErrorDetails> details = status.ok() ? std::nullopt : DetailsOf(status);

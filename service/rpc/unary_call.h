@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <string>
 
 #include "absl/status/status.h"
@@ -10,18 +9,25 @@
 #include "service/base/clock.h"
 #include "service/base/log.h"
 #include "service/base/span.h"
+#include "service/rpc/caller_directory.h"
 #include "service/rpc/rpc_metrics.h"
 
 namespace aulm::gateway {
 
-// What every unary method does around its own work: the deadline, the status and its trailers, the log line, the
-// metrics. A method derives from it, starts its work in its constructor or after, and ends with End. It deletes itself
-// when gRPC is through with it.
+// What the calls of every service need. All outlive them.
+struct CallEnvironment {
+  const CallerDirectory& callers;
+  Clock& clock;
+  absl::Duration default_deadline;  // of calls whose caller set none
+};
+
+// What every unary method does around its own work: who calls and whether it may, the deadline, the status and its
+// trailers, the log line, the metrics. A method derives from it, asks Admit before anything else, starts its work, and
+// ends with End. It deletes itself when gRPC is through with it.
 class UnaryCall : public grpc::ServerUnaryReactor {
  public:
-  // All arguments outlive the call. `default_deadline` holds for callers that set none.
-  UnaryCall(grpc::CallbackServerContext& context, MethodMetrics& metrics, const Clock& clock,
-            absl::Duration default_deadline);
+  // All arguments outlive the call.
+  UnaryCall(const CallEnvironment& environment, grpc::CallbackServerContext& context, MethodMetrics& metrics);
 
   UnaryCall(const UnaryCall&) = delete;
   UnaryCall& operator=(const UnaryCall&) = delete;
@@ -29,6 +35,16 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   // When the caller must have its answer: its deadline less a margin of 50 ms, so that the answer is ours and typed,
   // not its own library's bare DEADLINE_EXCEEDED. A call shorter than 100 ms keeps half its time.
   absl::Time answer_by() const { return answer_by_; }
+
+  // The gate: finds out who calls, and whether it may call this method at all. False: it may not, and the call has been
+  // refused with CALLER_UNKNOWN or CALLER_NOT_ALLOWED.
+  bool Admit();
+
+  // Who calls; after Admit.
+  Caller& caller() { return *caller_; }
+
+  // Ends the call before anything was begun.
+  virtual void Refuse(absl::Status status) { End(status); }
 
  protected:
   ~UnaryCall() override = default;
@@ -53,10 +69,12 @@ class UnaryCall : public grpc::ServerUnaryReactor {
 
   grpc::CallbackServerContext& context_;
   MethodMetrics& metrics_;
+  const CallerDirectory& callers_;
   const Clock& clock_;
   const absl::Time start_;
   absl::Time answer_by_;
   Span span_;
+  Caller* caller_ = nullptr;
 };
 
 }  // namespace aulm::gateway

@@ -133,9 +133,13 @@ class RawService final : public v1::EventService::WithRawCallbackMethod_Subscrib
 // The product's part: hub and service over a log.
 struct Gateway {
   Gateway(EventLog& log, Clock& clock, Random& random, size_t ring_bytes)
-      : events_metrics(registry), rpc_metrics(registry), hub(log, clock, events_metrics, Hub(ring_bytes)) {
+      : callers(clock, registry),
+        events_metrics(registry),
+        rpc_metrics(registry),
+        hub(log, clock, events_metrics, Hub(ring_bytes)) {
     if (!hub.Start().ok()) std::abort();
-    service = std::make_unique<EventService>(EventServiceOptions(), hub, events_metrics, rpc_metrics, clock, random);
+    service = std::make_unique<EventService>(CallEnvironment{callers, clock, absl::Seconds(30)}, EventServiceOptions(),
+                                             hub, events_metrics, rpc_metrics, random);
   }
   static EventHubOptions Hub(size_t ring_bytes) {
     EventHubOptions options;
@@ -144,6 +148,7 @@ struct Gateway {
   }
 
   prometheus::Registry registry;
+  CallerDirectory callers;
   EventsMetrics events_metrics;
   RpcMetrics rpc_metrics;
   EventHub hub;

@@ -20,6 +20,7 @@
 #include "service/base/system_random.h"
 #include "service/events/event_hub.h"
 #include "service/events/events_metrics.h"
+#include "service/rpc/caller_directory.h"
 #include "service/rpc/event_service.h"
 #include "service/rpc/rpc_metrics.h"
 #include "service/storage/event_log.h"
@@ -40,11 +41,13 @@ class EventServer {
 
   EventServer(EventLog& log, Options options)
       : clock_(options.clock != nullptr ? *options.clock : system_clock_),
+        callers_(clock_, registry_),
         events_metrics(registry_),
         rpc_metrics_(registry_),
         hub(log, clock_, events_metrics, options.hub) {
     EXPECT_TRUE(hub.Start().ok());
-    service = std::make_unique<EventService>(options.service, hub, events_metrics, rpc_metrics_, clock_, random_);
+    service = std::make_unique<EventService>(CallEnvironment{callers_, clock_, absl::Seconds(30)}, options.service, hub,
+                                             events_metrics, rpc_metrics_, random_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -80,6 +83,7 @@ class EventServer {
   SystemRandom random_;
   Clock& clock_;
   prometheus::Registry registry_;
+  CallerDirectory callers_;
 
  public:
   EventsMetrics events_metrics;

@@ -34,16 +34,18 @@ namespace aulm::gateway {
 class SubscriptionServer {
  public:
   SubscriptionServer(EventLog& log, StateStore& state, SubscriptionsOptions options = {})
-      : events_metrics_(registry_),
+      : callers_(clock_, registry_),
+        events_metrics_(registry_),
         rpc_metrics_(registry_),
         hub_(log, clock_, events_metrics_),
         peers_(absl::StrCat("replica-", random_.Uuid())) {
     EXPECT_TRUE(hub_.Start().ok());
     subscriptions_ =
         std::make_unique<Subscriptions>(hub_, state, peers_, clock_, random_, events_metrics_, registry_, options);
-    events_ = std::make_unique<EventService>(EventServiceOptions{}, hub_, events_metrics_, rpc_metrics_, clock_,
-                                             random_, subscriptions_.get());
-    service_ = std::make_unique<SubscriptionService>(absl::Seconds(30), *subscriptions_, rpc_metrics_, clock_);
+    const CallEnvironment calls{callers_, clock_, absl::Seconds(30)};
+    events_ = std::make_unique<EventService>(calls, EventServiceOptions{}, hub_, events_metrics_, rpc_metrics_, random_,
+                                             subscriptions_.get());
+    service_ = std::make_unique<SubscriptionService>(calls, *subscriptions_, rpc_metrics_);
     grpc::ServerBuilder builder;
     int port = 0;
     builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &port);
@@ -119,6 +121,7 @@ class SubscriptionServer {
   SystemClock clock_;
   SystemRandom random_;
   prometheus::Registry registry_;
+  CallerDirectory callers_;
   EventsMetrics events_metrics_;
   RpcMetrics rpc_metrics_;
   EventHub hub_;
