@@ -406,8 +406,19 @@ absl::Status App::Parts::StartAdmin(const Settings& settings) {
   }
   PageAccess::Options access;
   access.secure = settings.admin.tls.has_value();
-  // Off loopback nobody gets in without a token.
-  if (!IsLoopbackHost(settings.admin.address.host)) access.token_digests = [] { return std::vector<std::string>(); };
+  if (!settings.admin.token_sha256_file.empty()) {
+    auto watched = secrets_->Watch({.account = "",
+                                    .format = SecretFormat::kTokenDigests,
+                                    .sources = {{.file = settings.admin.token_sha256_file, .value = Secret()}},
+                                    .on_change = {},
+                                    .caller = "admin page"});
+    if (!watched.ok()) return watched.status();
+    access.token_digests = [digests = *watched] {
+      std::vector<std::string> all;
+      for (const Secret& each : digests->Current()->secrets) all.emplace_back(each.Reveal());
+      return all;
+    };
+  }
   admin_page_ = std::make_unique<AdminPage>(
       OverviewSources{readiness_, metrics, *hub_, *subscriptions_, event_service_->streams(), *session_watch_, *pacer_,
                       clock_, HostName(), std::move(sessions)},

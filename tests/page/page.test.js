@@ -237,3 +237,52 @@ describe("a gateway at work", () => {
     await page.locator("#tail-rows tr").first().waitFor();
   });
 });
+
+describe("a gateway that asks for a token", () => {
+  const kToken = "open sesame";
+  let world;
+  before(async () => (world = await World.start({ token: kToken, sessions: false })));
+  after(() => world?.end());
+
+  const signInPage = async (options) => {
+    const context = await chromium.browser.newContext({ viewport: { width: 390, height: 700 }, ...options });
+    const page = await context.newPage();
+    page.setDefaultTimeout(kPatience);
+    await page.goto(world.url);
+    return page;
+  };
+
+  test("shows nothing without it but health and metrics", async () => {
+    for (const path of ["", "live", "events", "parked", "configuration"]) {
+      assert.equal((await fetch(world.url + path)).status, 401, path);
+      const wrong = await fetch(world.url + path, { headers: { authorization: "Bearer open" } });
+      assert.equal(wrong.status, 401, path);
+    }
+    for (const path of ["livez", "readyz", "metrics"]) assert.equal((await fetch(world.url + path)).status, 200, path);
+    const answer = await fetch(`${world.url}configuration`, { headers: { authorization: `Bearer ${kToken}` } });
+    assert.equal(answer.status, 200);
+  });
+
+  test("lets in who types it, until they sign out", async () => {
+    const page = await signInPage();
+    await page.getByLabel("Token").fill("open");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByLabel("Token").fill(kToken);
+    await page.keyboard.press("Enter");
+    await page.locator("#connection", { hasText: "live" }).waitFor();
+    const [cookie] = await page.context().cookies();
+    assert.ok(cookie.httpOnly && cookie.sameSite === "Strict" && !cookie.value.includes("sesame"), JSON.stringify(cookie));
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("Token").waitFor();
+    assert.deepEqual(await page.context().cookies(), []);
+  });
+
+  for (const colorScheme of ["light", "dark"]) {
+    test(`its form is accessible, ${colorScheme}`, async () => {
+      const page = await signInPage({ colorScheme });
+      assert.deepEqual(await violations(page), []);
+      assert.equal(await overflows(page), false);
+    });
+  }
+});
