@@ -257,9 +257,9 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   ledger.settle_limit = settings.limits.send_settle;
   ledger.retention = settings.sends.request_id_retention;
   ledger.message_retention = settings.store.retention;
-  ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_);
+  ledger_ = std::make_unique<RequestLedger>(ledger, *store_.state, clock_, registry_);
   retries_ = std::make_unique<RetryPolicy>(RetryPolicy::Options{}, random_);
-  pacer_ = std::make_unique<Pacer>(settings.paces, recent_peers_, *store_.state, clock_, random_);
+  pacer_ = std::make_unique<Pacer>(settings.paces, recent_peers_, *store_.state, clock_, random_, registry_);
   LogPacing(settings);
   SentMessages::Options messages;
   messages.on_sent = [this](absl::string_view account, const SendResult& result) {

@@ -38,6 +38,22 @@ absl::Status LimitOfDayReached(absl::Duration wait) {
   return Refusal(wait, "the session's limit of sends for this UTC day (daily_limit, or its warm-up) is reached");
 }
 
+prometheus::Histogram& WaitHistogram(prometheus::Registry& registry, const char* lane) {
+  return prometheus::BuildHistogram()
+      .Name("aulm_pacing_wait_seconds")
+      .Help("How long sends waited for their session's slot before they were let through.")
+      .Register(registry)
+      .Add({{"lane", lane}}, prometheus::Histogram::BucketBoundaries{0.01, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60});
+}
+
+prometheus::Counter& RefusalCounter(prometheus::Registry& registry, const char* reason) {
+  return prometheus::BuildCounter()
+      .Name("aulm_pacing_refused_total")
+      .Help("Sends refused as PACED: their slot came too late, or the day's limit was reached.")
+      .Register(registry)
+      .Add({{"reason", reason}});
+}
+
 }  // namespace
 
 absl::Time Pacer::Queue::arrival() const {
@@ -54,6 +70,15 @@ void Pacer::Queue::set_arrival(absl::Time time) {
 
 absl::Time Pacer::Queue::Slot() const { return arrival() - (pace->burst - 1) * interval(); }
 
+absl::Time Pacer::Queue::SlotBehindAll(absl::Time now) const {
+  return std::max(now, std::max(arrival(), now) + spacing - (pace->burst - 1) * interval());
+}
+
+std::map<std::string, std::deque<Pacer::Waiter>>::iterator Pacer::Queue::NextLine() {
+  const auto line = lines.lower_bound(turn);
+  return line == lines.end() ? lines.begin() : line;
+}
+
 absl::Duration Pacer::Queue::UntilLimitEnds(absl::Time now, size_t ahead) const {
   const int64_t limit = pace->LimitOf(absl::ToCivilDay(now, absl::UTCTimeZone()));
   const int64_t sent = record.day() == DayOf(now) ? record.sends_of_day() : 0;
@@ -62,14 +87,14 @@ absl::Duration Pacer::Queue::UntilLimitEnds(absl::Time now, size_t ahead) const 
 }
 
 Pacer::Waiter Pacer::Queue::TakeNext() {
-  auto line = lines.lower_bound(turn);
-  if (line == lines.end()) line = lines.begin();
+  const auto line = NextLine();
   Waiter first = std::move(line->second.front());
   line->second.pop_front();
   // The turn passes to whoever stands behind this caller.
   turn = line->first + '\0';
   if (line->second.empty()) lines.erase(line);
   --size;
+  spacing -= first.spacing;
   return first;
 }
 
@@ -79,6 +104,7 @@ std::vector<Pacer::Waiter> Pacer::Queue::TakeHopeless(absl::Time slot) {
     std::deque<Waiter> rest;
     for (Waiter& waiter : line->second) {
       if (waiter.latest < slot) {
+        spacing -= waiter.spacing;
         hopeless.push_back(std::move(waiter));
       } else {
         rest.push_back(std::move(waiter));
@@ -93,8 +119,17 @@ std::vector<Pacer::Waiter> Pacer::Queue::TakeHopeless(absl::Time slot) {
 
 std::vector<Pacer::Waiter> Pacer::Queue::TakeAll() { return TakeHopeless(absl::InfiniteFuture()); }
 
-Pacer::Pacer(Paces paces, const RecentPeers& recent, StateStore& store, Clock& clock, Random& random)
-    : paces_(std::move(paces)), recent_(recent), store_(store), clock_(clock), random_(random) {}
+Pacer::Pacer(Paces paces, const RecentPeers& recent, StateStore& store, Clock& clock, Random& random,
+             prometheus::Registry& registry)
+    : paces_(std::move(paces)),
+      recent_(recent),
+      store_(store),
+      clock_(clock),
+      random_(random),
+      cold_wait_(WaitHistogram(registry, "cold")),
+      reply_wait_(WaitHistogram(registry, "reply")),
+      too_late_(RefusalCounter(registry, "too_late")),
+      day_is_full_(RefusalCounter(registry, "daily_limit")) {}
 
 std::shared_ptr<Pacer::Queue> Pacer::QueueOf(const Turn& turn, const Pace& pace, bool replies) {
   const std::string key = absl::StrCat(turn.account, "/", absl::AsciiStrToLower(turn.session_id));
@@ -127,15 +162,20 @@ Pacer::Ticket Pacer::Wait(Turn turn, Ready ready) {
     absl::MutexLock lock(&mutex_);
     const std::shared_ptr<Queue> queue = QueueOf(turn, pace, replies);
     // Known or not, what is known here is what a caller can be told at once; the rest shows when its turn comes.
-    const absl::Time slot = std::max(queue->Slot(), now) + static_cast<double>(queue->size) * queue->interval();
+    const absl::Time slot = queue->SlotBehindAll(now);
     const absl::Duration limit = queue->UntilLimitEnds(now, queue->size);
     if (limit > absl::ZeroDuration()) {
       refusal = LimitOfDayReached(limit);
+      day_is_full_.Increment();
     } else if (slot > latest) {
       refusal = NoSlotInTime(slot - now);
+      too_late_.Increment();
     } else {
       ticket = next_ticket_++;
-      queue->lines[turn.caller].push_back({ticket, latest, std::move(ready)});
+      const double jitter = 1 + pace.jitter * (2 * random_.Uniform() - 1);
+      const absl::Duration spacing = jitter * queue->interval();
+      queue->lines[turn.caller].push_back({ticket, latest, spacing, now, std::move(ready)});
+      queue->spacing += spacing;
       ++queue->size;
       tickets_.emplace(ticket, std::make_pair(queue, turn.caller));
       if (!queue->busy) {
@@ -159,6 +199,7 @@ bool Pacer::Leave(Ticket ticket) {
   const auto waiter = std::find_if(line->second.begin(), line->second.end(),
                                    [&](const Waiter& other) { return other.ticket == ticket; });
   left = std::move(*waiter);
+  queue.spacing -= left.spacing;
   line->second.erase(waiter);
   if (line->second.empty()) queue.lines.erase(line);
   --queue.size;
@@ -236,17 +277,18 @@ void Pacer::Reserve(const std::shared_ptr<Queue>& queue) {
     if (limit > absl::ZeroDuration()) {
       refusal = LimitOfDayReached(limit);
       refused = queue->TakeAll();
+      day_is_full_.Increment(static_cast<double>(refused.size()));
     } else {
       refusal = NoSlotInTime(std::max(slot - now, absl::ZeroDuration()));
       refused = queue->TakeHopeless(std::max(slot, now));
+      too_late_.Increment(static_cast<double>(refused.size()));
     }
     Forget(refused);
     if (queue->size == 0) {
       queue->busy = false;
     } else if (slot <= now) {
       const stored::PacingRecord before = queue->record;
-      const double jitter = 1 + queue->pace->jitter * (2 * random_.Uniform() - 1);
-      queue->set_arrival(std::max(queue->arrival(), now) + jitter * queue->interval());
+      queue->set_arrival(std::max(queue->arrival(), now) + queue->NextLine()->second.front().spacing);
       queue->record.set_sends_of_day(queue->record.day() == DayOf(now) ? queue->record.sends_of_day() + 1 : 1);
       queue->record.set_day(DayOf(now));
       next = queue->record;
@@ -287,7 +329,10 @@ void Pacer::OnReserved(const std::shared_ptr<Queue>& queue, stored::PacingRecord
       Forget(first);
     }
   }
-  for (Waiter& waiter : first) std::move(waiter.ready)(absl::OkStatus());
+  for (Waiter& waiter : first) {
+    (queue->replies ? reply_wait_ : cold_wait_).Observe(absl::ToDoubleSeconds(clock_.Now() - waiter.since));
+    std::move(waiter.ready)(absl::OkStatus());
+  }
   Serve(queue);
 }
 

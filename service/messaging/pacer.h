@@ -19,6 +19,9 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/state/v1/pacing_record.pb.h"
+#include "prometheus/counter.h"
+#include "prometheus/histogram.h"
+#include "prometheus/registry.h"
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/config/pace.h"
@@ -48,10 +51,13 @@ class Pacer {
     absl::Time answer_by;
   };
 
-  // All outlive the pacer, and no wait is under way when it goes.
-  Pacer(Paces paces, const RecentPeers& recent, StateStore& store, Clock& clock, Random& random);
+  // All outlive the pacer, and no wait is under way when it goes. Adds the histogram aulm_pacing_wait_seconds{lane} of
+  // sends that were let through, and the counter aulm_pacing_refused_total{reason}.
+  Pacer(Paces paces, const RecentPeers& recent, StateStore& store, Clock& clock, Random& random,
+        prometheus::Registry& registry);
 
-  // Asks for a slot. A slot that lies beyond `answer_by`, or further away than max_wait, is refused at once.
+  // Asks for a slot. A slot that lies beyond `answer_by`, or further away than max_wait, is refused at once, as far as
+  // this replica knows who is before; another replica, or another caller whose turn comes first, may push it back.
   Ticket Wait(Turn turn, Ready ready) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The caller has gone: its place is free, and `ready` is dropped without being called. False when it was called
@@ -77,7 +83,9 @@ class Pacer {
  private:
   struct Waiter {
     Ticket ticket;
-    absl::Time latest;  // beyond it the slot is of no use
+    absl::Time latest;       // beyond it the slot is of no use
+    absl::Duration spacing;  // from its slot to the next: the interval and its jitter, drawn when it came
+    absl::Time since;
     Ready ready;
   };
   // One session in one lane.
@@ -90,8 +98,9 @@ class Pacer {
     std::map<std::string, std::deque<Waiter>> lines;
     std::string turn;
     size_t size = 0;
-    bool busy = false;   // a read or a write of the store is under way, or the timer of the next one is set
-    bool known = false;  // record and revision are what the store had when it was last asked
+    absl::Duration spacing;  // of all who wait
+    bool busy = false;       // a read or a write of the store is under way, or the timer of the next one is set
+    bool known = false;      // record and revision are what the store had when it was last asked
     aulm::gateway::state::v1::PacingRecord record;
     uint64_t revision = 0;
 
@@ -100,6 +109,10 @@ class Pacer {
     void set_arrival(absl::Time time);
     // When the session may send next, by the record.
     absl::Time Slot() const;
+    // When whoever comes now may send, behind all who wait. Somebody of another caller who comes later may go before.
+    absl::Time SlotBehindAll(absl::Time now) const;
+    // Who goes next.
+    std::map<std::string, std::deque<Waiter>>::iterator NextLine();
     // What is left to wait until the day's limit begins anew; zero while it is not reached, with `ahead` more sends.
     absl::Duration UntilLimitEnds(absl::Time now, size_t ahead) const;
     Waiter TakeNext();
@@ -127,6 +140,10 @@ class Pacer {
   StateStore& store_;
   Clock& clock_;
   Random& random_;
+  prometheus::Histogram& cold_wait_;
+  prometheus::Histogram& reply_wait_;
+  prometheus::Counter& too_late_;
+  prometheus::Counter& day_is_full_;
 
   mutable absl::Mutex mutex_;
   Queues queues_ ABSL_GUARDED_BY(mutex_);

@@ -78,8 +78,12 @@ SendAnswer ToAnswer(const stored::SendRecord& record) {
 
 }  // namespace
 
-RequestLedger::RequestLedger(Options options, StateStore& store, const Clock& clock)
-    : options_(std::move(options)), store_(store), clock_(clock) {}
+RequestLedger::RequestLedger(Options options, StateStore& store, Clock& clock, prometheus::Registry& registry)
+    : options_(std::move(options)),
+      store_(store),
+      clock_(clock),
+      metrics_(registry),
+      unsettled_(UnsettledClaims::Create(store, clock, metrics_.unsettled)) {}
 
 stored::SendRecord RequestLedger::NewRecord(const Send& send, absl::string_view account) const {
   stored::SendRecord record;
@@ -150,6 +154,7 @@ void RequestLedger::LookUp(const Send& send, absl::string_view content_digest,
                  return std::move(done)(StoreFailure(absl::DataLossError("a record cannot be read")));
                }
                if (record.content_digest() != digest) {
+                 metrics_.reused.Increment();
                  absl::Status reused =
                      GatewayError(GatewayReason::kRequestIdReused,
                                   "this request_id was used for another message; give each message an id of its own");
@@ -157,6 +162,7 @@ void RequestLedger::LookUp(const Send& send, absl::string_view content_digest,
                  return std::move(done)(std::move(reused));
                }
                found.state = StateOf(record);
+               CountRepeat(found.state);
                if (found.state == Found::State::kSent) found.answer = ToAnswer(record);
                found.unknown_reason = record.unknown_reason();
                std::move(done)(std::move(found));
@@ -180,9 +186,10 @@ void RequestLedger::Take(const Send& send, absl::string_view content_digest, abs
   writes.push_back(std::move(write));
   store_.Write(
       std::move(writes), StateStore::Durability::kDurable,
-      [claim = std::move(claim), done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
+      [this, claim = std::move(claim), done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
         if (results.front().ok()) {
           claim.revision = *results.front();
+          metrics_.claims.Increment();
           return std::move(done)(std::optional<Claim>(std::move(claim)));
         }
         if (absl::IsAborted(results.front().status())) return std::move(done)(std::optional<Claim>());
@@ -192,37 +199,57 @@ void RequestLedger::Take(const Send& send, absl::string_view content_digest, abs
 
 void RequestLedger::Settle(const Send& send, Claim claim, const absl::StatusOr<SendResult>& result,
                            absl::AnyInvocable<void() &&> done) const {
+  const int64_t lease_until_ms = claim.record.lease_until_ms();
   Fill(result, claim.record);
+  (result.ok() ? metrics_.sent : metrics_.unknown).Increment();
   std::vector<StateWrite> writes;
   writes.push_back(
       {kBucket, claim.key, claim.record.SerializeAsString(), claim.revision, clock_.Now() + options_.retention});
   AddMessage(send, claim.record.account(), result, writes);
+  Conclude(std::move(writes), lease_until_ms, std::move(done));
+}
+
+void RequestLedger::Release(Claim claim, absl::AnyInvocable<void() &&> done) const {
+  metrics_.released.Increment();
+  std::vector<StateWrite> writes;
+  writes.push_back({kBucket, claim.key, std::nullopt, claim.revision});
+  Conclude(std::move(writes), claim.record.lease_until_ms(), std::move(done));
+}
+
+void RequestLedger::Conclude(std::vector<StateWrite> writes, int64_t lease_until_ms,
+                             absl::AnyInvocable<void() &&> done) const {
+  std::vector<StateWrite> again = writes;
   store_.Write(std::move(writes), StateStore::Durability::kDurable,
-               [done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>& results) mutable {
+               [unsettled = unsettled_, again = std::move(again), lease_ends = absl::FromUnixMillis(lease_until_ms),
+                done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>& results) mutable {
                  for (const absl::StatusOr<uint64_t>& written : results) {
                    if (written.ok()) continue;
                    LogLine(LogLevel::kError, "send_not_settled").Field("message", written.status().message());
                  }
+                 std::vector<StateWrite> failed = WritesToRepeat(std::move(again), results);
+                 if (!failed.empty()) unsettled->Add(std::move(failed), lease_ends);
                  std::move(done)();
                });
 }
 
-void RequestLedger::Release(Claim claim, absl::AnyInvocable<void() &&> done) const {
-  std::vector<StateWrite> writes;
-  writes.push_back({kBucket, claim.key, std::nullopt, claim.revision});
-  store_.Write(std::move(writes), StateStore::Durability::kDurable,
-               [done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
-                 if (!results.front().ok()) {
-                   LogLine(LogLevel::kError, "claim_not_released").Field("message", results.front().status().message());
-                 }
-                 std::move(done)();
-               });
+void RequestLedger::CountRepeat(Found::State state) const {
+  switch (state) {
+    case Found::State::kAbsent:
+      return;
+    case Found::State::kUnderWay:
+      return metrics_.under_way.Increment();
+    case Found::State::kSent:
+      return metrics_.replayed.Increment();
+    case Found::State::kUnknown:
+      return metrics_.unknown_again.Increment();
+  }
 }
 
 void RequestLedger::RecordGenerated(const Send& send, absl::string_view account,
                                     const absl::StatusOr<SendResult>& result) const {
   stored::SendRecord record = NewRecord(send, account);
   Fill(result, record);
+  (result.ok() ? metrics_.sent : metrics_.unknown).Increment();
   std::vector<StateWrite> writes;
   writes.push_back({kBucket, KeyOf(send), record.SerializeAsString(), std::nullopt, clock_.Now() + options_.retention});
   AddMessage(send, account, result, writes);

@@ -12,8 +12,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/state/v1/send_record.pb.h"
+#include "prometheus/registry.h"
 #include "service/base/clock.h"
+#include "service/messaging/ledger_metrics.h"
 #include "service/messaging/send.h"
+#include "service/messaging/unsettled_claims.h"
 #include "service/storage/state_store.h"
 
 namespace aulm::gateway {
@@ -54,8 +57,8 @@ class RequestLedger {
     aulm::gateway::state::v1::SendRecord record;
   };
 
-  // `store` and `clock` outlive the ledger and every callback.
-  RequestLedger(Options options, StateStore& store, const Clock& clock);
+  // `store`, `clock` and `registry` outlive the ledger and every callback.
+  RequestLedger(Options options, StateStore& store, Clock& clock, prometheus::Registry& registry);
 
   // What the ledger has under the send's caller and request id. Errors, all of them before anything was sent:
   // REQUEST_ID_REUSED when the id stands for another message; STORE_UNAVAILABLE.
@@ -73,7 +76,8 @@ class RequestLedger {
             absl::AnyInvocable<void(absl::StatusOr<std::optional<Claim>>) &&> done) const;
 
   // The outcome is known, or known to be unknown (an error with that outcome). `done` comes when it is durable, or
-  // could not be made so: then the claim stays and reads as unknown once its lease is over.
+  // could not be made so: then it is tried again until the claim's lease is over; from then on the claim reads as
+  // unknown.
   void Settle(const Send& send, Claim claim, const absl::StatusOr<SendResult>& result,
               absl::AnyInvocable<void() &&> done) const;
 
@@ -94,9 +98,15 @@ class RequestLedger {
   void AddMessage(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result,
                   std::vector<StateWrite>& writes) const;
 
+  void CountRepeat(Found::State state) const;
+  // Writes the end of a claim.
+  void Conclude(std::vector<StateWrite> writes, int64_t lease_until_ms, absl::AnyInvocable<void() &&> done) const;
+
   const Options options_;
   StateStore& store_;
   const Clock& clock_;
+  const LedgerMetrics metrics_;
+  const std::shared_ptr<UnsettledClaims> unsettled_;
 };
 
 }  // namespace aulm::gateway

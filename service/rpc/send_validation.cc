@@ -26,6 +26,19 @@ bool IsLabelKey(absl::string_view key) {
   });
 }
 
+// Enough of it to find it by; no whole number of a phone, since errors are logged, and nothing that needs quoting.
+std::string ShownLabelKey(absl::string_view key) {
+  constexpr size_t kShown = 24;
+  std::string shown;
+  size_t digits = 0;
+  for (const char c : key.substr(0, kShown)) {
+    if (absl::ascii_isdigit(static_cast<unsigned char>(c)) && ++digits > 4) break;
+    shown.push_back(absl::ascii_isprint(static_cast<unsigned char>(c)) && c != '"' && c != '\\' ? c : '?');
+  }
+  if (shown.size() < key.size()) shown.append("...");
+  return shown;
+}
+
 void CheckText(absl::string_view field, absl::string_view text, size_t least, size_t most, FieldViolations& bad) {
   const std::optional<size_t> characters = CountCodePoints(text);
   if (!characters.has_value()) {
@@ -54,10 +67,11 @@ void CheckCommon(const Request& request, FieldViolations& bad) {
     bad.Add("labels", absl::StrCat("must have at most ", kMaxLabels, " entries, has ", request.labels_size()));
   }
   for (const auto& [key, value] : request.labels()) {
+    const std::string field = absl::StrCat("labels[\"", ShownLabelKey(key), "\"]");
     if (!IsLabelKey(key)) {
-      bad.Add("labels", absl::StrCat("keys must be 1 to ", kMaxLabelKeyBytes, " characters of [a-z0-9_.-]"));
+      bad.Add(field, absl::StrCat("keys must be 1 to ", kMaxLabelKeyBytes, " characters of [a-z0-9_.-]"));
     }
-    CheckText("labels", value, 0, kMaxLabelValueCharacters, bad);
+    CheckText(field, value, 0, kMaxLabelValueCharacters, bad);
   }
 }
 

@@ -69,7 +69,7 @@ class MessageHistoryTest : public testing::Test {
   prometheus::Registry registry_;
   AulmMetrics metrics_{registry_};
   AccountDirectory accounts_;
-  RequestLedger ledger_{{.owner = "replica-1", .message_retention = absl::Hours(72)}, store_, clock_};
+  RequestLedger ledger_{{.owner = "replica-1", .message_retention = absl::Hours(72)}, store_, clock_, registry_};
   const std::shared_ptr<StatusIndex> statuses_ = StatusIndex::Create(absl::Hours(72), store_, clock_);
   MessageHistory history_{accounts_, ledger_, *statuses_, store_};
   Send send_;

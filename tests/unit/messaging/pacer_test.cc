@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
 #include "service/base/status_details.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_random.h"
@@ -18,6 +20,7 @@ namespace aulm::gateway {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 
 constexpr char kSession[] = "11111111-1111-4111-8111-111111111111";
 
@@ -32,7 +35,7 @@ class PacerTest : public testing::Test {
   std::unique_ptr<Pacer> Replica() {
     Paces paces;
     paces.general = pace_;
-    return std::make_unique<Pacer>(paces, recent_, store_, clock_, random_);
+    return std::make_unique<Pacer>(paces, recent_, store_, clock_, random_, registry_);
   }
 
   // A send that writes its name and time into went_ when it goes, and its error into refused_.
@@ -54,6 +57,7 @@ class PacerTest : public testing::Test {
     return names;
   }
 
+  prometheus::Registry registry_;
   Pace pace_;
   FakeClock clock_;
   FakeRandom random_;
@@ -142,6 +146,43 @@ TEST_F(PacerTest, SlotBeyondTheDeadlineIsRefusedAtOnceWithTheDelay) {
   EXPECT_TRUE(HasReason(refused_[0].second, GatewayReason::kPaced));
   EXPECT_EQ(OutcomeOf(refused_[0].second), Outcome::kNotSent);
   EXPECT_EQ(RetryDelayOf(refused_[0].second), absl::Seconds(4));
+}
+
+TEST_F(PacerTest, OfManyAtOnceWhoCannotMakeItIsToldBeforeTheFirstGoes) {
+  pace_.burst = 2;
+  pace_.jitter = 0.2;
+  random_.uniform = 1.0;  // the longest: 2.4 s
+  const auto pacer = Replica();
+  Wait(*pacer, "rested");  // so that the record is known
+  clock_.Advance(absl::Minutes(1));
+  store_.Hold();
+
+  Wait(*pacer, "a", "a", absl::Milliseconds(1));
+  Wait(*pacer, "b", "b", absl::Milliseconds(401));   // an interval of 2.4 s, of which 2 s are the burst's
+  Wait(*pacer, "c", "c", absl::Milliseconds(2799));  // two of 2.4 s
+  Wait(*pacer, "d", "d", absl::Milliseconds(2801));
+
+  ASSERT_EQ(refused_.size(), 1u);
+  EXPECT_EQ(refused_[0].first, "c");
+  EXPECT_NEAR(absl::ToDoubleMilliseconds(*RetryDelayOf(refused_[0].second)), 2800, 1);
+  store_.Release();
+  clock_.Advance(absl::Milliseconds(2801));
+  EXPECT_THAT(Names(), ElementsAre("rested", "a", "b", "d"));
+}
+
+TEST_F(PacerTest, WaitsAndRefusalsAreOnTheMetrics) {
+  pace_.burst = 1;
+  const auto pacer = Replica();
+  Wait(*pacer, "a");
+  Wait(*pacer, "b");
+  Wait(*pacer, "late", "", absl::Seconds(1));
+  clock_.Advance(absl::Seconds(2));
+
+  const std::string page = prometheus::TextSerializer().Serialize(registry_.Collect());
+  EXPECT_THAT(page, HasSubstr("aulm_pacing_wait_seconds_count{lane=\"cold\"} 2"));
+  EXPECT_THAT(page, HasSubstr("aulm_pacing_wait_seconds_sum{lane=\"cold\"} 2"));
+  EXPECT_THAT(page, HasSubstr("aulm_pacing_refused_total{reason=\"too_late\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_pacing_refused_total{reason=\"daily_limit\"} 0"));
 }
 
 TEST_F(PacerTest, LongestWaitBoundsTheQueue) {

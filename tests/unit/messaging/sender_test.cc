@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
 #include "service/aulm/aulm_metrics.h"
 #include "service/base/status_details.h"
 #include "tests/support/fake_clock.h"
@@ -18,6 +19,8 @@
 
 namespace aulm::gateway {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr char kSession[] = "11111111-1111-4111-8111-111111111111";
 
@@ -67,14 +70,14 @@ class SenderTest : public testing::Test {
     auto client = AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     ASSERT_TRUE(client.ok()) << client.status();
     accounts_->Add(*std::move(client), {});
-    ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_);
+    ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_, registry_);
     retries_.emplace(RetryPolicy::Options{}, random_);
     messages_ = SentMessages::Create({}, store_, clock_, restarted_registry_.emplace());
     quotas_ = Quotas::Create({.refuse_when_used_up = true}, store_, clock_, *restarted_registry_);
     Paces paces;
     paces.general.off = true;  // pacing has tests of its own, and one here that turns it on
     paces.by_session[kPacedSession] = Pace{.jitter = 0, .burst = 1};
-    pacer_.emplace(paces, recent_, store_, clock_, random_);
+    pacer_.emplace(paces, recent_, store_, clock_, random_, registry_);
     slots_ = std::make_shared<SendSlots>(slots, registry_);
     sender_ = std::make_unique<Sender>(*accounts_, *ledger_, *messages_, *quotas_, *pacer_, *retries_, *slots_, clock_);
   }
@@ -86,6 +89,8 @@ class SenderTest : public testing::Test {
     last_->Begin();
     return answer;
   }
+
+  std::string Metrics() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
   static void ExpectError(const Answer& answer, GatewayReason reason, Outcome outcome) {
     ASSERT_TRUE(answer->has_value());
@@ -183,6 +188,72 @@ TEST_F(SenderTest, ClaimOfADeadProcessIsUnknown) {
   ExpectError(again, GatewayReason::kSendOutcomeUnknown, Outcome::kUnknown);
   EXPECT_EQ(DetailsOf((*again)->status())->metadata.at("first_reason"), "GATEWAY_STOPPED");
   EXPECT_EQ(transport_.requests().size(), 1u);
+}
+
+TEST_F(SenderTest, WhatTheStoreRefusedIsSettledOnceThereIsRoom) {
+  const Answer first = Begin(TextSendOf("order-1"));  // claimed, and under way
+  store_.FailWith(absl::ResourceExhaustedError("the disk is full"));
+  transport_.Answer(0, Accepted());
+  ExpectSent(first, "m-1", /*replayed=*/false);
+  clock_.Advance(absl::Seconds(5));
+  EXPECT_THAT(Metrics(), HasSubstr("aulm_ledger_unsettled 1"));
+
+  store_.FailWith(absl::OkStatus());
+  clock_.Advance(absl::Seconds(1));
+
+  EXPECT_THAT(Metrics(), HasSubstr("aulm_ledger_unsettled 0"));
+  Restart("replica-2");
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/true);
+  std::optional<SentMessages::Match> match;  // its own record is there as well
+  messages_->Find("default", kSession, "+966512345678", "m-1", [&](SentMessages::Match found) { match = found; });
+  EXPECT_TRUE(match->known);
+}
+
+TEST_F(SenderTest, WhatTheStoreDidNotReleaseIsReleasedOnceThereIsRoom) {
+  const Answer first = Begin(TextSendOf("order-1"));
+  store_.FailWith(absl::ResourceExhaustedError("the disk is full"));
+  transport_.Answer(0, Refused(409, "session_not_ready"));
+  ASSERT_TRUE(first->has_value());
+
+  store_.FailWith(absl::OkStatus());
+  clock_.Advance(absl::Seconds(1));
+  transport_.AnswerNext(Accepted());
+
+  ExpectSent(Begin(TextSendOf("order-1")), "m-1", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, WhatTheStoreRefusesUntilTheLeaseIsOverStaysUnknown) {
+  Begin(TextSendOf("order-1"));
+  store_.FailWith(absl::ResourceExhaustedError("the disk is full"));
+  transport_.Answer(0, Accepted());
+  clock_.Advance(absl::Minutes(3));
+  EXPECT_THAT(Metrics(), HasSubstr("aulm_ledger_unsettled 0"));
+
+  store_.FailWith(absl::OkStatus());
+  clock_.Advance(absl::Minutes(3));
+
+  ExpectError(Begin(TextSendOf("order-1")), GatewayReason::kSendOutcomeUnknown, Outcome::kUnknown);
+}
+
+TEST_F(SenderTest, TheLedgersWorkIsOnTheMetrics) {
+  transport_.AnswerNext(Accepted());
+  Begin(TextSendOf("order-1"));
+  Begin(TextSendOf("order-1"));
+  Begin(TextSendOf("order-1", "another text"));
+  transport_.AnswerNext(Lost());
+  Begin(TextSendOf("order-2"));
+  Begin(TextSendOf("order-2"));
+  transport_.AnswerNext(Refused(409, "session_not_ready"));
+  Begin(TextSendOf("order-3"));
+
+  const std::string page = Metrics();
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_claims_total 3"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_repeats_total{answer=\"replayed\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_repeats_total{answer=\"reused\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_repeats_total{answer=\"unknown\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_settlements_total{outcome=\"sent\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_settlements_total{outcome=\"unknown\"} 1"));
+  EXPECT_THAT(page, HasSubstr("aulm_ledger_settlements_total{outcome=\"released\"} 1"));
 }
 
 TEST_F(SenderTest, WhatWasNotSentMayBeSentUnderTheSameId) {

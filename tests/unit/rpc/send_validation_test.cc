@@ -87,9 +87,14 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"RequestIdWithSpace", [](auto& r) { r.set_request_id("a b"); }, {"request_id"}},
         TextCase{"RequestIdNotAscii", [](auto& r) { r.set_request_id("é"); }, {"request_id"}},
         TextCase{"LabelsGood", [](auto& r) { (*r.mutable_labels())["order.id-1_a"] = "Größe 5"; }, {}},
-        TextCase{"LabelKeyUpperCase", [](auto& r) { (*r.mutable_labels())["Order"] = "5"; }, {"labels"}},
-        TextCase{"LabelKeyEmpty", [](auto& r) { (*r.mutable_labels())[""] = "5"; }, {"labels"}},
-        TextCase{"LabelValueTooLong", [](auto& r) { (*r.mutable_labels())["a"] = std::string(257, 'x'); }, {"labels"}},
+        TextCase{"LabelKeyUpperCase", [](auto& r) { (*r.mutable_labels())["Order"] = "5"; }, {"labels[\"Order\"]"}},
+        TextCase{"LabelKeyEmpty", [](auto& r) { (*r.mutable_labels())[""] = "5"; }, {"labels[\"\"]"}},
+        TextCase{"LabelKeyThatMayBeANumber",
+                 [](auto& r) { (*r.mutable_labels())["to \"+966512345678\""] = "5"; },
+                 {"labels[\"to ?+9665...\"]"}},
+        TextCase{"LabelValueTooLong",
+                 [](auto& r) { (*r.mutable_labels())["a"] = std::string(257, 'x'); },
+                 {"labels[\"a\"]"}},
         TextCase{"TooManyLabels",
                  [](auto& r) {
                    for (int i = 0; i < 17; ++i) (*r.mutable_labels())[absl::StrCat("k", i)] = "v";
