@@ -13,6 +13,14 @@ find_package(PkgConfig REQUIRED)
 # Spans (service/base/span.h). Debian 13 has it, Debian 12 has not: --version says which it was.
 find_package(opentelemetry-cpp 1.19 CONFIG QUIET)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+
+# The allocator of the service. A send's memory is taken on one thread and given back on another, which glibc's arenas
+# are slow at: with mimalloc it costs a sixth less CPU. Sanitizers bring their own.
+add_library(gateway_allocator INTERFACE)
+if(NOT AULM_GATEWAY_SANITIZE)
+  find_package(mimalloc 2.0 CONFIG REQUIRED)
+  target_link_libraries(gateway_allocator INTERFACE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
+endif()
 if(AULM_GATEWAY_TESTS)
   find_package(GTest 1.12 REQUIRED)
   find_package(benchmark 1.7 CONFIG REQUIRED)

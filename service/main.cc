@@ -108,6 +108,10 @@ void RaiseDescriptorLimit() {
 }  // namespace
 
 int main(int argc, char** argv) {
+#ifdef NDEBUG
+  // Debian's Abseil is built to look for deadlocks at every Lock, gRPC's own included: for debug builds.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
   const CommandLine command_line = ParseCommandLine(argc, argv);
   const absl::StatusOr<Settings> settings = LoadSettings(command_line.config, ProcessEnvironment());
   if (!settings.ok()) {

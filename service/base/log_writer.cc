@@ -1,6 +1,7 @@
 #include "service/base/log_writer.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,6 +75,7 @@ void LogWriter::WaitForLines() {
 }
 
 void LogWriter::Run() {
+  pthread_setname_np(pthread_self(), "log");
   std::string taken;
   while (true) {
     {

@@ -1,5 +1,7 @@
 #include "service/base/system_clock.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -58,6 +60,7 @@ bool SystemClock::Cancel(TimerId timer) {
 }
 
 void SystemClock::Run() {
+  pthread_setname_np(pthread_self(), "clock");
   mutex_.Lock();
   while (!stopping_) {
     const int64_t now = MonotonicNanoseconds();

@@ -64,6 +64,10 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   // The value of a metadata key of the caller's, or empty.
   std::string Metadata(const std::string& key) const;
 
+  // gRPC's name for "OnDone and OnCancel may run on the thread that has news of the call". They do not block here; the
+  // hop to a thread of gRPC's executor that they would get otherwise is a tenth of the CPU of a send.
+  bool InternalInlineable() final { return true; }
+
  private:
   void OnDone() final { delete this; }
 

@@ -1,5 +1,7 @@
 #include "service/storage/sqlite/group_writer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -139,6 +141,7 @@ void GroupWriter::TakeRows(std::vector<StateRowPtr>& rows) {
 }
 
 void GroupWriter::Run() {
+  pthread_setname_np(pthread_self(), "store_writer");
   while (true) {
     Batch batch;
     bool keep_house;

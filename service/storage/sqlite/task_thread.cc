@@ -1,5 +1,7 @@
 #include "service/storage/sqlite/task_thread.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 #include "absl/synchronization/notification.h"
@@ -50,6 +52,7 @@ void TaskThread::Flush() {
 }
 
 void TaskThread::Run() {
+  pthread_setname_np(pthread_self(), "store_state");
   std::vector<Task> tasks;
   while (true) {
     {
