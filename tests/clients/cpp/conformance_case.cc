@@ -346,8 +346,12 @@ void ConformanceCase::AwaitHandled(const value& what, const value&) {
   } else {
     EXPECT_EQ(names, wanted);
   }
-  if (fields.Has("raw_bodies")) EXPECT_EQ(raw_bodies, fields.Texts("raw_bodies"));
-  if (const value* expected = fields.Find("attempts")) EXPECT_EQ(value(attempts), *expected);
+  if (fields.Has("raw_bodies")) {
+    EXPECT_EQ(raw_bodies, fields.Texts("raw_bodies"));
+  }
+  if (const value* expected = fields.Find("attempts")) {
+    EXPECT_EQ(value(attempts), *expected);
+  }
 }
 
 void ConformanceCase::Release(const value& what, const value&) {

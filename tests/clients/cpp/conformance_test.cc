@@ -54,7 +54,7 @@ TEST_P(ConformanceTest, Case) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, ConformanceTest, testing::ValuesIn(ReadTable()),
-                         [](const testing::TestParamInfo<Named>& info) { return info.param.name; });
+                         [](const testing::TestParamInfo<Named>& one) { return one.param.name; });
 
 }  // namespace
 }  // namespace aulm::gateway::conformance

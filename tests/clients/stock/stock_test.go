@@ -63,11 +63,18 @@ func startGateway(t *testing.T) string {
 		"GATEWAY_ADMIN_LISTEN=127.0.0.1:0", "GATEWAY_STORE=sqlite://" + t.TempDir()}, "aulm-gateway")["grpc"]
 }
 
-// tool runs one of go.mod's tools, and returns what it prints.
+// tool runs one of go.mod's tools, and returns what it prints; where it fails, what it complains of besides. (Before the
+// first run go itself tells on standard error what it downloads.)
 func tool(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
-	output, err := exec.CommandContext(t.Context(), "go", append([]string{"tool"}, arguments...)...).CombinedOutput()
-	return string(output), err
+	var complaints strings.Builder
+	command := exec.CommandContext(t.Context(), "go", append([]string{"tool"}, arguments...)...)
+	command.Stderr = &complaints
+	output, err := command.Output()
+	if err != nil {
+		return string(output) + complaints.String(), err
+	}
+	return string(output), nil
 }
 
 func TestGrpcurlListsServices(t *testing.T) {
