@@ -99,6 +99,14 @@ TEST_F(AdminListenerTest, RefusesToBeWrittenTo) {
   EXPECT_THAT(answer.header, HasSubstr("allow: GET, HEAD\r\n"));
 }
 
+TEST_F(AdminListenerTest, NoPageTakesAnyMethodThatCouldChangeSomething) {
+  for (const std::string page : {"/", "/livez", "/readyz", "/metrics"}) {
+    for (const std::string method : {"POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"}) {
+      EXPECT_EQ(Ask(method, page).status, 405) << method << " " << page;
+    }
+  }
+}
+
 TEST_F(AdminListenerTest, KnowsNoOtherPage) {
   EXPECT_EQ(Ask("GET", "/etc/passwd").status, 404);
   EXPECT_EQ(Ask("GET", "/../livez").status, 404);

@@ -2,17 +2,23 @@
 // refused, broken, crashed and started again, with the log at its most talkative), are found nowhere that an operator,
 // a monitoring system or another caller looks.
 #include <gmock/gmock.h>
+#include <openssl/sha.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "tests/integration/gateway/gateway_fixture.h"
 #include "tests/support/https_client.h"
 #include "tests/support/projected_secret.h"
@@ -24,9 +30,40 @@ namespace aulm::gateway {
 namespace {
 
 constexpr char kKey[] = "alm_sk_live_canarykey";
+constexpr char kToken[] = "canarytoken-of-the-shop-that-is-long-enough";
+constexpr char kLaterKey[] = "alm_sk_live_laterkey";
 constexpr char kSecret[] = "canarysecret";
 constexpr char kPhone[] = "+966598765432";
 constexpr char kNoFileText[] = "canaryfile\ncanaryfile2";
+
+// Whether the memory of a process holds these bytes anywhere.
+bool IsInMemory(pid_t process, const std::string& bytes) {
+  std::ifstream maps(absl::StrCat("/proc/", process, "/maps"));
+  std::ifstream memory(absl::StrCat("/proc/", process, "/mem"), std::ios::binary);
+  EXPECT_TRUE(maps.is_open() && memory.is_open());
+  for (std::string line; std::getline(maps, line);) {
+    uint64_t begin = 0;
+    uint64_t end = 0;
+    const std::pair<std::string, std::string> parts = absl::StrSplit(line, absl::MaxSplits(' ', 1));
+    const std::pair<std::string, std::string> range = absl::StrSplit(parts.first, '-');
+    if (parts.second.front() != 'r' || !absl::SimpleHexAtoi(range.first, &begin) ||
+        !absl::SimpleHexAtoi(range.second, &end)) {
+      continue;
+    }
+    std::string content(std::min<uint64_t>(end - begin, 64 << 20), '\0');  // sanitizers reserve terabytes
+    memory.clear();
+    memory.seekg(static_cast<std::streamoff>(begin));
+    memory.read(content.data(), static_cast<std::streamsize>(content.size()));
+    if (absl::StrContains(content, bytes)) return true;
+  }
+  return false;
+}
+
+std::string Sha256(absl::string_view text) {
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), sizeof(digest)));
+}
 
 std::string ReadAll(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -44,18 +81,24 @@ class SecrecyTest : public GatewayTest {
     std::ofstream(config_) << R"({"log": {"level": "trace"}, "listeners": {"admin": {"tls": {"certificate_file": )"
                            << path("tls.crt") << R"(, "key_file": )" << path("tls.key")
                            << R"(}}}, "pacing": {"off": true}, "accounts": [{"name": "default", "api_key_file": )"
-                           << path("api_key") << R"(, "webhook_secret_files": [)" << path("webhook") << "]}]}";
+                           << path("api_key") << R"(, "webhook_secret_files": [)" << path("webhook")
+                           << R"(]}], "callers": [{"name": "shop", "methods": ["*"], "accounts": ["*"],)"
+                           << R"( "session_ids": ["*"], "token_sha256_file": )" << path("token") << "}]}";
     options_.environment = {{"GATEWAY_CONFIG", config_}, {"AULM_API_KEY", ""}, {"AULM_WEBHOOK_SECRET", ""}};
   }
 
   ProjectedSecret::Files Good() const {
-    return {{"api_key", kKey}, {"webhook", kSecret}, {"tls.crt", pem_.certificate}, {"tls.key", pem_.key}};
+    return {{"api_key", kKey},
+            {"webhook", kSecret},
+            {"token", Sha256(kToken)},
+            {"tls.crt", pem_.certificate},
+            {"tls.key", pem_.key}};
   }
 
-  // A part of the TLS key that stands in no certificate.
+  // A part of the TLS key's secret bytes, as they stand in its file: what comes before them is the same for every key.
   std::string KeyCanary() const {
     const std::vector<std::string> lines = absl::StrSplit(pem_.key, '\n');
-    return lines.at(1).substr(0, 20);
+    return lines.at(1).substr(48);
   }
 
   void Hide(std::string canary) { canaries_.push_back(std::move(canary)); }
@@ -76,7 +119,8 @@ class SecrecyTest : public GatewayTest {
 
   void ExamineWhatCanBeAsked() {
     HttpsClient client(pem_.certificate);
-    for (const char* page : {"/", "/livez", "/readyz?verbose", "/metrics", "/canaryquery"}) {
+    for (const char* page :
+         {"/", "/configuration", "/parked", "/livez", "/readyz?verbose", "/metrics", "/canaryquery"}) {
       const auto answer = client.Get(absl::StrCat("https://", gateway_->admin_address(), page));
       ASSERT_TRUE(answer.ok()) << answer.status();
       Examine(page, answer->body);
@@ -87,12 +131,16 @@ class SecrecyTest : public GatewayTest {
     Examine("the name", ReadAll(process + "/comm"));
   }
 
-  grpc::Status Send(const v1::SendTextRequest& request, const std::string& token = "") {
+  grpc::Status Send(const v1::SendTextRequest& request, const std::string& token = kToken) {
     grpc::ClientContext context;
-    SetLimit(context);
-    if (!token.empty()) context.AddMetadata("authorization", "Bearer " + token);
+    Begin(context, token);
     v1::SendTextResponse response;
     return messaging_->SendText(&context, request, &response);
+  }
+
+  static void Begin(grpc::ClientContext& context, const std::string& token = kToken) {
+    SetLimit(context);
+    context.AddMetadata("authorization", "Bearer " + token);
   }
 
   v1::SendTextRequest CanaryText() {
@@ -102,7 +150,8 @@ class SecrecyTest : public GatewayTest {
   }
 
   void DriveSends() {
-    EXPECT_TRUE(Send(CanaryText(), "canarytoken").ok());
+    EXPECT_TRUE(Send(CanaryText()).ok());
+    Examine(Send(CanaryText(), "canarytoken of nobody"));
     for (const char* code : {"invalid_request", "daily_quota_exceeded", "messaging_service_timeout"}) {
       simulator::Fault fault;
       fault.code = code;
@@ -137,14 +186,14 @@ class SecrecyTest : public GatewayTest {
                             "https://canaryuser:canarypassword@cdn.example/"}) {
       image.set_image_url(url);
       grpc::ClientContext context;
-      SetLimit(context);
+      Begin(context);
       v1::SendImageResponse response;
       const grpc::Status status = messaging_->SendImage(&context, image, &response);
       if (!status.ok()) Examine(status);
     }
     image.mutable_image_data()->set_data("\x89PNG\r\n\x1a\n canaryimage");
     grpc::ClientContext context;
-    SetLimit(context);
+    Begin(context);
     v1::SendImageResponse response;
     EXPECT_TRUE(messaging_->SendImage(&context, image, &response).ok());
   }
@@ -204,8 +253,11 @@ TEST_F(SecrecyTest, NothingHiddenIsShownOnAnyPath) {
   ExamineWhatCanBeAsked();
 
   // Files that become unusable, whatever they hold.
-  secrets_->Replace(
-      {{"api_key", kNoFileText}, {"webhook", ""}, {"tls.crt", "canarycertificate"}, {"tls.key", pem_.key}});
+  secrets_->Replace({{"api_key", kNoFileText},
+                     {"webhook", ""},
+                     {"token", kToken},
+                     {"tls.crt", "canarycertificate"},
+                     {"tls.key", pem_.key}});
   while (!absl::StrContains(ReadAll(folder_ + "/gateway.log"), "tls_files_refused_old_kept") ||
          !absl::StrContains(ReadAll(folder_ + "/gateway.log"), "\"secret\":\"api_key\"")) {
     EXPECT_TRUE(Send(CanaryText()).ok());
@@ -232,6 +284,27 @@ TEST_F(SecrecyTest, NothingHiddenIsShownOnAnyPath) {
   const std::string log = ReadAll(folder_ + "/gateway.log");
   EXPECT_THAT(log, testing::HasSubstr("\"level\":\"debug\"")) << "the log is not as talkative as it could be";
   Examine("the log", log);
+}
+
+TEST_F(SecrecyTest, SecretsThatWereReplacedAreNoLongerInMemory) {
+  StartGateway();
+  const std::string body = InboundMessageBody("d1", simulator::kConnectedSession, kPhone, "hello");
+  ASSERT_EQ(WebhookClient(gateway_->webhook_address(), kSecret).Post("inbound_message", "d1", body).value_or(0), 200);
+  const pid_t process = gateway_->process().pid();
+  const std::vector<std::string> old = {kKey, kSecret, KeyCanary()};
+  for (const std::string& secret : old) ASSERT_TRUE(IsInMemory(process, secret)) << "the scan finds nothing";
+
+  const TestCertificatePem fresh = MakeTestCertificate("fresh");
+  secrets_->Replace({{"api_key", kLaterKey},
+                     {"webhook", "later"},
+                     {"token", Sha256("later")},
+                     {"tls.crt", fresh.certificate},
+                     {"tls.key", fresh.key}});
+  const absl::Time limit = absl::Now() + absl::Seconds(60);  // far beyond what it takes
+  for (const std::string& secret : old) {
+    while (IsInMemory(process, secret)) ASSERT_LT(absl::Now(), limit) << secret << " is still there";
+  }
+  EXPECT_TRUE(IsInMemory(process, kLaterKey));
 }
 
 TEST_F(SecrecyTest, SettingsAreShownWithoutTheirSecrets) {
