@@ -88,6 +88,7 @@ class RawHttpClient {
   bool Send(absl::string_view bytes) {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (sent < 0 && errno == EINTR) continue;  // a socket with a time limit is not restarted by itself
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<size_t>(sent));
     }
@@ -154,7 +155,10 @@ class RawHttpClient {
  private:
   bool ReadMore() {
     char bytes[16384];
-    const ssize_t got = ::recv(socket_, bytes, sizeof(bytes), 0);
+    ssize_t got;
+    do {
+      got = ::recv(socket_, bytes, sizeof(bytes), 0);
+    } while (got < 0 && errno == EINTR);
     timed_out_ = got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     if (got <= 0) return false;
     held_.append(bytes, static_cast<size_t>(got));
