@@ -338,6 +338,9 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   subscriptions.stream.max_age = limits.stream_max_age;
   subscriptions_ = std::make_unique<Subscriptions>(*hub_, *store_.state, *store_.peers, clock_, random_,
                                                    *events_metrics_, registry_, subscriptions);
+  store_.peers->Answer([this](const std::string& question, PeerChannel::AskCallback answer) {
+    subscriptions_->AnswerPeer(question, std::move(answer));
+  });
   event_service_ = std::make_unique<EventService>(calls, events, *hub_, *events_metrics_, *rpc_metrics_, random_,
                                                   subscriptions_.get());
   subscription_service_ = std::make_unique<SubscriptionService>(calls, *subscriptions_, *rpc_metrics_);

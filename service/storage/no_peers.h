@@ -15,6 +15,8 @@ class NoPeers final : public PeerChannel {
 
   absl::string_view Self() const override { return self_; }
 
+  bool Alone() const override { return true; }
+
   void Ask(absl::string_view, std::string, absl::Duration, AskCallback done) override {
     std::move(done)(absl::NotFoundError("an embedded store has no other replicas"));
   }

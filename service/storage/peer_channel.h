@@ -23,6 +23,9 @@ class PeerChannel {
   // This replica's id, unique among the replicas of the store and new with each start.
   virtual absl::string_view Self() const = 0;
 
+  // True when no other replica can have the store: an embedded one.
+  virtual bool Alone() const { return false; }
+
   // Sends `question` (at most 64 KiB) to `peer`. Errors: NOT_FOUND when no such replica answers, DEADLINE_EXCEEDED,
   // UNAVAILABLE; or what the peer's AnswerFunction gave.
   virtual void Ask(absl::string_view peer, std::string question, absl::Duration timeout, AskCallback done) = 0;

@@ -286,14 +286,28 @@ class Play {
     durable_ = settled_;
   }
 
+  void WriteAll() {
+    for (const AckBlocks::Row& row : ledger_->blocks().TakeDirty()) {
+      ASSERT_EQ(row.expected_revision, 0u);
+      store_.blocks[row.number] = {*row.value, ++store_.revision};
+      ledger_->blocks().Written(row, store_.revision);
+    }
+  }
+
   // A new life: nothing but the store is left.
   void Restart() {
     ++lives_;
-    ledger_ = std::make_unique<SharedLedger>(rules_, limits_, store_.floor);
+    SharedLedger::Part part(store_.floor);
     for (const auto& [number, block] : store_.blocks) {
-      ASSERT_TRUE(ledger_->blocks().Restore(number, block.first, block.second).ok());
+      ASSERT_TRUE(part.blocks.Restore(number, block.first).ok());
     }
-    for (const uint64_t parked : store_.parked) ledger_->blocks().Settle(parked);
+    for (const uint64_t parked : store_.parked) part.blocks.Settle(parked);
+    // What is kept from now on stands elsewhere.
+    ledger_ = std::make_unique<SharedLedger>(rules_, limits_);
+    ledger_->Reserve(kAllPartitions, part);
+    store_.blocks.clear();
+    WriteAll();
+    ledger_->Hold(kAllPartitions);
     for (const auto& [sequence, delivery] : outstanding_) stale_.push_back(delivery);
     outstanding_.clear();
     attempts_ = handed_out_;  // that a drain did not count may be forgotten

@@ -147,14 +147,17 @@ class FakeEventLog final : public EventLog {
     return info_;
   }
 
-  void Watch(std::function<void(uint64_t head)> on_head) override ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    watcher_ = std::move(on_head);
-  }
+  void Watch(std::function<void(uint64_t head)> on_head) override { WatchFor(this, std::move(on_head)); }
+  void Unwatch() override { UnwatchFor(this); }
 
-  void Unwatch() override ABSL_LOCKS_EXCLUDED(mutex_) {
+  // The same for one replica of several, whoever it is.
+  void WatchFor(const void* who, std::function<void(uint64_t head)> on_head) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
-    watcher_ = nullptr;
+    watchers_[who] = std::move(on_head);
+  }
+  void UnwatchFor(const void* who) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    watchers_.erase(who);
     mutex_.Await(absl::Condition(
         +[](FakeEventLog* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->delivering_; }, this));
   }
@@ -227,10 +230,12 @@ class FakeEventLog final : public EventLog {
       delivering_ = true;
       Settled next = std::move(settled_.front());
       settled_.pop_front();
-      const std::function<void(uint64_t)> watcher = watcher_;
+      const auto watchers = watchers_;
       mutex_.Unlock();
       if (next.done) std::move(next.done)(std::move(next.result));
-      if (watcher && next.new_head != 0) watcher(next.new_head);
+      for (const auto& [who, on_head] : watchers) {
+        if (next.new_head != 0) on_head(next.new_head);
+      }
       mutex_.Lock();
       delivering_ = false;
     }
@@ -245,7 +250,7 @@ class FakeEventLog final : public EventLog {
   std::deque<Settled> settled_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::shared_ptr<const Stored>> stored_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, uint64_t> seen_ ABSL_GUARDED_BY(mutex_);
-  std::function<void(uint64_t)> watcher_ ABSL_GUARDED_BY(mutex_);
+  std::map<const void*, std::function<void(uint64_t)>> watchers_ ABSL_GUARDED_BY(mutex_);
   LogInfo info_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_sequence_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::Time last_ingested_ ABSL_GUARDED_BY(mutex_) = absl::FromUnixSeconds(1'780'000'000);
@@ -253,6 +258,22 @@ class FakeEventLog final : public EventLog {
   size_t failing_appends_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status read_failure_ ABSL_GUARDED_BY(mutex_);
   size_t reads_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// One replica's view of a log that others have, too. Thread-safe.
+class ReplicaEventLog final : public EventLog {
+ public:
+  explicit ReplicaEventLog(FakeEventLog& log) : log_(log) {}
+
+  void Append(NewEvent event, AppendCallback done) override { log_.Append(std::move(event), std::move(done)); }
+  absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override { return log_.Read(after, limits); }
+  absl::StatusOr<uint64_t> FindTime(absl::Time time) override { return log_.FindTime(time); }
+  LogInfo Info() const override { return log_.Info(); }
+  void Watch(std::function<void(uint64_t head)> on_head) override { log_.WatchFor(this, std::move(on_head)); }
+  void Unwatch() override { log_.UnwatchFor(this); }
+
+ private:
+  FakeEventLog& log_;
 };
 
 }  // namespace aulm::gateway

@@ -315,7 +315,7 @@ func (*Subscription_Position) isSubscription_Start() {}
 // How far a subscription is, at the time of the answer.
 type SubscriptionStats struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Events stored and not yet settled or passed over, those among them that the filter would leave out included.
+	// Events stored and not yet settled; among those not looked at yet, the ones that the filter leaves out count, too.
 	LagEvents uint64 `protobuf:"varint,1,opt,name=lag_events,json=lagEvents,proto3" json:"lag_events,omitempty"`
 	// The age of the oldest of them; 0 when there is none.
 	Lag *durationpb.Duration `protobuf:"bytes,2,opt,name=lag,proto3" json:"lag,omitempty"`

@@ -175,7 +175,7 @@ alerts:
     summary: A subscriber has missed events for good.
     description: A cursor points before the oldest event kept, so its subscriber cannot resume without a gap.
   - alert: AulmGatewaySubscriptionLag
-    expr: max by (namespace, job, subscription) (aulm_subscription_lag_events{ {{- $s -}} }) > {{ $t.lagEvents }}
+    expr: sum by (namespace, job, subscription) (aulm_subscription_lag_events{ {{- $s -}} }) > {{ $t.lagEvents }}
     for: 10m
     severity: warning
     summary: A subscription is far behind.
@@ -186,7 +186,7 @@ alerts:
     summary: A subscription has missed events for good.
     description: {{ printf "Subscription %s fell behind what the log keeps." "{{ $labels.subscription }}" | quote }}
   - alert: AulmGatewayEventsParked
-    expr: max by (namespace, job, subscription) (aulm_subscription_parked_events{ {{- $s -}} }) > 0
+    expr: sum by (namespace, job, subscription) (aulm_subscription_parked_events{ {{- $s -}} }) > 0
     for: 5m
     severity: warning
     summary: Events are parked.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -18,18 +19,14 @@ uint64_t Bit(uint16_t offset) { return uint64_t{1} << (offset % 64); }
 
 }  // namespace
 
-absl::Status AckBlocks::Restore(uint64_t number, absl::string_view value, uint64_t revision) {
+absl::Status AckBlocks::Restore(uint64_t number, absl::string_view value) {
   state::v1::AckBlock stored;
   if (!stored.ParseFromArray(value.data(), static_cast<int>(value.size())) || stored.settled().size() != kBitmapBytes ||
       stored.attempts_size() != stored.offsets_size() || stored.due_ms_size() != stored.offsets_size()) {
     return absl::InvalidArgumentError(absl::StrCat("block ", number, " of acknowledgements cannot be decoded"));
   }
-  if ((number + 1) * kSequences - 1 <= floor_) {
-    deletions_.push_back({number, std::nullopt, revision});
-    return absl::OkStatus();
-  }
+  if ((number + 1) * kSequences - 1 <= floor_) return absl::OkStatus();
   Block& block = blocks_[number];
-  block.revision = revision;
   for (size_t i = 0; i < kBitmapBytes; ++i) {
     block.settled[i / 8] |= uint64_t{static_cast<uint8_t>(stored.settled()[i])} << (i % 8 * 8);
   }
@@ -55,6 +52,43 @@ void AckBlocks::RaiseFloor(uint64_t floor) {
   floor_ = floor;
 }
 
+void AckBlocks::Merge(const AckBlocks& other) {
+  floor_ = std::min(floor_, other.floor_);
+  for (const auto& [number, theirs] : other.blocks_) {
+    const bool is_new = !blocks_.contains(number);
+    Block& block = blocks_[number];
+    if (is_new) {
+      // Its entry was to be deleted: it is written instead.
+      for (auto it = deletions_.begin(); it != deletions_.end(); ++it) {
+        if (it->number != number) continue;
+        block.revision = it->expected_revision;
+        deletions_.erase(it);
+        break;
+      }
+    }
+    for (size_t word = 0; word < block.settled.size(); ++word) block.settled[word] |= theirs.settled[word];
+    for (const auto& [offset, attempts] : theirs.attempts) block.attempts[offset] = attempts;
+    for (auto it = block.attempts.begin(); it != block.attempts.end();) {
+      const bool settled = (block.settled[it->first / 64] & Bit(it->first)) != 0;
+      it = settled ? block.attempts.erase(it) : std::next(it);
+    }
+    MarkDirty(block);
+  }
+  settled_above_ = SettledAfter(floor_);
+}
+
+uint64_t AckBlocks::SettledAfter(uint64_t sequence) const {
+  uint64_t count = 0;
+  for (const auto& [number, block] : blocks_) count += Count(number, block, std::max(sequence, floor_), UINT64_MAX);
+  return count;
+}
+
+std::vector<uint64_t> AckBlocks::Numbers() const {
+  std::vector<uint64_t> numbers;
+  for (const auto& [number, block] : blocks_) numbers.push_back(number);
+  return numbers;
+}
+
 bool AckBlocks::IsSettled(uint64_t sequence) const {
   if (sequence <= floor_) return true;
   const auto found = blocks_.find(NumberOf(sequence));
@@ -78,6 +112,14 @@ AckBlocks::Attempts AckBlocks::AttemptsOf(uint64_t sequence) const {
   if (block == blocks_.end()) return {};
   const auto found = block->second.attempts.find(OffsetOf(sequence));
   return found == block->second.attempts.end() ? Attempts{} : found->second;
+}
+
+void AckBlocks::FilterAttempts(absl::FunctionRef<bool(uint64_t sequence)> keep) {
+  for (auto& [number, block] : blocks_) {
+    for (auto it = block.attempts.begin(); it != block.attempts.end();) {
+      it = keep(number * kSequences + it->first) ? std::next(it) : block.attempts.erase(it);
+    }
+  }
 }
 
 void AckBlocks::SetAttempts(uint64_t sequence, const Attempts& attempts) {
@@ -116,7 +158,12 @@ std::vector<AckBlocks::Row> AckBlocks::TakeDirty() {
 void AckBlocks::Written(const Row& row, std::optional<uint64_t> revision) {
   const auto found = blocks_.find(row.number);
   if (!row.value.has_value()) {
-    if (!revision.has_value()) deletions_.push_back(row);
+    if (revision.has_value()) return;
+    if (found == blocks_.end()) {
+      deletions_.push_back(row);
+    } else {
+      found->second.revision = row.expected_revision;  // merged anew while the entry was to go
+    }
   } else if (found == blocks_.end()) {
     // The floor passed the block while it was being written: the entry has to go after all.
     const uint64_t stored = revision.value_or(row.expected_revision);

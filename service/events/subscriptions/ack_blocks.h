@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -38,13 +39,24 @@ class AckBlocks {
 
   explicit AckBlocks(uint64_t floor) : floor_(floor) {}
 
-  // Takes in what the store has. Error: INVALID_ARGUMENT when `value` is no AckBlock.
-  absl::Status Restore(uint64_t number, absl::string_view value, uint64_t revision);
+  // Takes in what some store has, which this is not going to write to. Error: INVALID_ARGUMENT when `value` is no
+  // AckBlock.
+  absl::Status Restore(uint64_t number, absl::string_view value);
 
   uint64_t floor() const { return floor_; }
 
-  // Forgets everything up to `floor`, which never falls.
+  // Forgets everything up to `floor`, which falls by Merge alone.
   void RaiseFloor(uint64_t floor);
+
+  // Takes in what another has, for the rest of its events: what is settled here or there is settled, above the lower
+  // floor of the two. What was between the floors has to be known from elsewhere.
+  void Merge(const AckBlocks& other);
+
+  // Settled sequences after `sequence`.
+  uint64_t SettledAfter(uint64_t sequence) const;
+
+  // The numbers of the blocks that there are, written or not.
+  std::vector<uint64_t> Numbers() const;
 
   // True for everything up to the floor.
   bool IsSettled(uint64_t sequence) const;
@@ -53,6 +65,8 @@ class AckBlocks {
   void Settle(uint64_t sequence);
 
   Attempts AttemptsOf(uint64_t sequence) const;
+  // Forgets the attempts of those for which `keep` says false.
+  void FilterAttempts(absl::FunctionRef<bool(uint64_t sequence)> keep);
   void SetAttempts(uint64_t sequence, const Attempts& attempts);
 
   // Settled sequences above the floor.

@@ -21,7 +21,7 @@ class ConsumerStream final : public FrameSource {
     std::move(done)(absl::OkStatus());
   }
   void Next(FrameCallback done) override { subscription_->Next(consumer_, std::move(done)); }
-  void Close() override { subscription_->Leave(consumer_); }
+  void Close() override { subscription_->LeaveConsumer(consumer_); }
   const std::string& id() const override { return id_; }
   Totals totals() const override { return subscription_->TotalsOf(consumer_); }
 

@@ -15,10 +15,90 @@ std::shared_ptr<CursorSubscription> CursorSubscription::Self() {
   return std::static_pointer_cast<CursorSubscription>(shared_from_this());
 }
 
-absl::Status CursorSubscription::RestoreFrom(const state::v1::SubscriptionPosition& position) {
+void CursorSubscription::Reserve(PartitionSet, const ShareContent& content,
+                                 const std::vector<state::v1::ParkedRecord>&) {
   absl::MutexLock lock(&mutex_);
-  acknowledged_ = {position.floor(), position.fingerprint()};
-  return absl::OkStatus();
+  acknowledged_ = {content.record.floor(), content.record.fingerprint()};
+  fence_ = content.record.fence();
+  delivered_ = content.record.delivered();
+  TouchRelaxed();
+}
+
+void CursorSubscription::Hold(PartitionSet) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    held_ = true;
+    leaving_ = false;
+    if (forced_ != 0) Fence();
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+PartitionSet CursorSubscription::Withhold(PartitionSet) {
+  Actions actions;
+  bool quiet;
+  {
+    absl::MutexLock lock(&mutex_);
+    leaving_ = true;
+    if (active_ != 0) {
+      Consumer& fenced = consumers_.at(active_);
+      if (fenced.drain.empty()) fenced.drain = "taken over";
+      Detach(active_, fenced, actions);
+    }
+    quiet = held_;
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+  return quiet ? kAllPartitions : kNoPartitions;
+}
+
+void CursorSubscription::Resume(PartitionSet) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!std::exchange(leaving_, false)) return;
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+ShareContent CursorSubscription::ContentOf(PartitionSet) {
+  absl::MutexLock lock(&mutex_);
+  ShareContent content;
+  content.record = ShareRecord();
+  content.part = SharedLedger::Part(content.record.floor());
+  return content;
+}
+
+void CursorSubscription::Forget(PartitionSet) {
+  absl::MutexLock lock(&mutex_);
+  held_ = false;
+  leaving_ = false;
+}
+
+PartitionSet CursorSubscription::held() const {
+  absl::MutexLock lock(&mutex_);
+  return held_ ? kAllPartitions : kNoPartitions;
+}
+
+size_t CursorSubscription::consumers() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<size_t>(std::count_if(consumers_.begin(), consumers_.end(), [](const auto& entry) {
+    return entry.second.drain.empty() && entry.second.end.ok();
+  }));
+}
+
+bool CursorSubscription::wants_by_force() const {
+  absl::MutexLock lock(&mutex_);
+  return !held_ && consumers_.contains(forced_);
+}
+
+void CursorSubscription::Fence() {
+  fence_ = context_.hub.log().Info().head;
+  delivered_ = 0;
+  TouchRelaxed();
 }
 
 absl::Status CursorSubscription::CheckMode(const ConsumerSpec& spec) const {
@@ -37,15 +117,19 @@ uint64_t CursorSubscription::Join(const ConsumerSpec& spec, const std::string& s
     consumer.stream_id = stream_id;
     consumer.last_frame = context_.clock.Now();
     consumer.end = end_;
-    if (spec.take_over && active_ != 0 && end_.ok()) {
-      Consumer& fenced = consumers_.at(active_);
-      if (fenced.drain.empty()) fenced.drain = "taken over";
-      Detach(active_, fenced, actions);
-      active_ = id;  // before those that wait already
+    if (spec.take_over && end_.ok()) {
+      forced_ = id;  // before those that wait already
+      if (active_ != 0) {
+        Consumer& fenced = consumers_.at(active_);
+        if (fenced.drain.empty()) fenced.drain = "taken over";
+        Detach(active_, fenced, actions);
+        Fence();
+      }
     }
     Collect(actions);
   }
   Perform(std::move(actions));
+  context_.look(name());
   return id;
 }
 
@@ -61,7 +145,7 @@ void CursorSubscription::Next(uint64_t id, FrameSource::FrameCallback done) {
   Perform(std::move(actions));
 }
 
-void CursorSubscription::Leave(uint64_t id) {
+void CursorSubscription::LeaveConsumer(uint64_t id) {
   FrameSource::FrameCallback dropped;
   Actions actions;
   {
@@ -74,6 +158,7 @@ void CursorSubscription::Leave(uint64_t id) {
     Collect(actions);
   }
   Perform(std::move(actions));
+  context_.look(name());
 }
 
 FrameSource::Totals CursorSubscription::TotalsOf(uint64_t id) const {
@@ -82,24 +167,14 @@ FrameSource::Totals CursorSubscription::TotalsOf(uint64_t id) const {
   return found == consumers_.end() ? FrameSource::Totals{} : found->second.totals;
 }
 
-void CursorSubscription::Drain() {
-  Actions actions;
-  {
-    absl::MutexLock lock(&mutex_);
-    EndConsumers(absl::OkStatus(), /*with_drain=*/true);
-    Collect(actions);
+void CursorSubscription::DrainConsumers(absl::string_view reason) {
+  for (auto& [id, consumer] : consumers_) {
+    if (consumer.drain.empty()) consumer.drain = std::string(reason);
   }
-  Perform(std::move(actions));
 }
 
-void CursorSubscription::EndConsumers(const absl::Status& status, bool with_drain) {
-  for (auto& [id, consumer] : consumers_) {
-    if (!with_drain) {
-      consumer.end = status;
-    } else if (consumer.drain.empty()) {
-      consumer.drain = status.ok() ? "shutdown" : "moved";
-    }
-  }
+void CursorSubscription::EndConsumers(const absl::Status& status) {
+  for (auto& [id, consumer] : consumers_) consumer.end = status;
 }
 
 void CursorSubscription::Detach(uint64_t id, Consumer& consumer, Actions& actions) {
@@ -111,12 +186,16 @@ void CursorSubscription::Detach(uint64_t id, Consumer& consumer, Actions& action
 }
 
 void CursorSubscription::Activate(Actions& actions) {
+  if (!held_ || leaving_ || !MayHandOut()) return;
   if (active_ == 0) {
-    const auto first = std::find_if(consumers_.begin(), consumers_.end(), [](const auto& entry) {
-      return entry.second.drain.empty() && entry.second.end.ok();
-    });
+    const auto waits = [](const auto& entry) { return entry.second.drain.empty() && entry.second.end.ok(); };
+    auto first = consumers_.find(forced_);
+    if (first == consumers_.end() || !waits(*first)) {
+      first = std::find_if(consumers_.begin(), consumers_.end(), waits);
+    }
     if (first == consumers_.end()) return;
     active_ = first->first;
+    forced_ = 0;
   }
   Consumer& consumer = consumers_.at(active_);
   if (consumer.log != nullptr || !consumer.drain.empty() || !consumer.end.ok()) return;
@@ -293,40 +372,53 @@ void CursorSubscription::Advanced(const absl::StatusOr<Position>& position, Ackn
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    const bool known = !sought_ || position->sequence <= delivered_;
-    if (position->sequence > acknowledged_.sequence && known) {
-      acknowledged_ = *position;
-      series_->acknowledged->Increment();
-    } else if (!known) {
-      series_->stale->Increment();
+    if (held_) {
+      AdvanceTo(*position, std::move(done));
+    } else {
+      actions.push_back([done = std::move(done), moved = DrainStatus("moved")]() mutable { std::move(done)(moved); });
     }
-    v1::AcknowledgeEventsResponse response;
-    response.set_acknowledged_cursor(CursorAt(acknowledged_));
-    WhenDurable([response = std::move(response), done = std::move(done)](absl::Status status) mutable {
-      if (status.ok()) {
-        std::move(done)(std::move(response));
-      } else {
-        std::move(done)(std::move(status));
-      }
-    });
     Collect(actions);
   }
   Perform(std::move(actions));
 }
 
-Position CursorSubscription::Floor() const { return acknowledged_; }
-
-void CursorSubscription::MoveTo(const Position& position) {
-  acknowledged_ = position;
-  sought_ = true;
-  delivered_ = 0;
-  for (auto& [id, consumer] : consumers_) consumer.drain = "seek";
+void CursorSubscription::AdvanceTo(const Position& position, AcknowledgeCallback done) {
+  const bool of_an_earlier_one = position.sequence > delivered_ && position.sequence <= fence_;
+  if (of_an_earlier_one) {
+    series_->stale->Increment();
+  } else if (position.sequence > acknowledged_.sequence) {
+    acknowledged_ = position;
+    series_->acknowledged->Increment();
+  }
+  v1::AcknowledgeEventsResponse response;
+  response.set_acknowledged_cursor(CursorAt(acknowledged_));
+  WhenDurable([response = std::move(response), done = std::move(done)](absl::Status status) mutable {
+    if (status.ok()) {
+      std::move(done)(std::move(response));
+    } else {
+      std::move(done)(std::move(status));
+    }
+  });
 }
 
-void CursorSubscription::FillStats(v1::SubscriptionStats& stats) {
+state::v1::SubscriptionShare CursorSubscription::ShareRecord() const {
+  state::v1::SubscriptionShare record;
+  record.set_floor(acknowledged_.sequence);
+  record.set_fingerprint(acknowledged_.fingerprint);
+  if (fence_ > acknowledged_.sequence) {
+    record.set_fence(fence_);
+    record.set_delivered(delivered_);
+  }
+  return record;
+}
+
+void CursorSubscription::FillStats(state::v1::ShareStats& share) {
   const uint64_t head = context_.hub.log().Info().head;
-  stats.set_lag_events(head - std::min(head, acknowledged_.sequence));
+  v1::SubscriptionStats& stats = *share.mutable_stats();
   stats.set_consumers(static_cast<uint32_t>(consumers_.size()));
+  if (held_) stats.set_lag_events(head - std::min(head, acknowledged_.sequence));
+  share.set_floor(held_ ? acknowledged_.sequence : UINT64_MAX);
+  share.set_fingerprint(acknowledged_.fingerprint);
 }
 
 }  // namespace aulm::gateway

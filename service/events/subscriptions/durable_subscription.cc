@@ -14,9 +14,10 @@
 namespace aulm::gateway {
 namespace {
 
-constexpr char kPositions[] = "subscription_positions";
 // How long what nobody waits for may wait for company.
 constexpr absl::Duration kRelaxedDelay = absl::Milliseconds(20);
+// How long the registry's thread waits for a round.
+constexpr absl::Duration kWriteLimit = absl::Seconds(3);
 
 absl::Status StoreFailed(const absl::Status& cause) {
   return GatewayError(GatewayReason::kStoreUnavailable,
@@ -38,107 +39,70 @@ DurableSubscription::DurableSubscription(const SubscriptionContext& context,
                                          const state::v1::SubscriptionRecord& record)
     : context_(context),
       record_(record),
+      share_key_(context.random.Uuid()),
       series_(context.metrics.Of(record.specification().name())),
       log_epoch_(context.hub.log().Info().epoch) {}
 
-absl::Status DurableSubscription::Load() {
-  const absl::StatusOr<std::optional<StateEntry>> stored = GetNow(context_.state, kPositions, id());
-  if (!stored.ok()) return StoreFailed(stored.status());
-  state::v1::SubscriptionPosition position;
-  if (!stored->has_value() || !position.ParseFromString((*stored)->value)) {
-    return GatewayError(GatewayReason::kStoreUnavailable,
-                        absl::StrCat("subscription ", name(), " has no readable position: delete and create it"));
-  }
-  position.set_epoch(position.epoch() + 1);
-  position.set_owner(context_.owner);
-  const auto results =
-      WriteNow(context_.state, {{kPositions, id(), position.SerializeAsString(), (*stored)->revision}});
-  if (!results[0].ok()) {
-    return absl::IsAborted(results[0].status()) ? results[0].status() : StoreFailed(results[0].status());
-  }
+void DurableSubscription::Confirm(uint64_t epoch, uint64_t term, const Assignment& assignment) {
+  Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    epoch_ = position.epoch();
-    generation_ = position.generation();
-    revision_ = *results[0];
+    epoch_ = epoch;
+    term_ = term;
+    assignment_ = assignment;
+    Collect(actions);
   }
-  const LogInfo info = context_.hub.log().Info();
-  if (position.log_epoch() != info.epoch || position.floor() > info.head) {
-    // Another log, or one that lost its end: the sequences mean nothing.
-    absl::MutexLock lock(&mutex_);
-    ++generation_;
-    position.set_generation(generation_);
-    untold_gap_ = NoteGap(position.floor(), info.earliest - 1);
-    position.set_floor(info.earliest - 1);
-    position.set_fingerprint(0);
-  }
-  return RestoreFrom(position);
+  Perform(std::move(actions));
 }
+
+uint64_t DurableSubscription::epoch() const {
+  absl::MutexLock lock(&mutex_);
+  return epoch_;
+}
+
+Assignment DurableSubscription::assignment() const {
+  absl::MutexLock lock(&mutex_);
+  return assignment_;
+}
+
+bool DurableSubscription::MayHandOut() const { return term_ != 0 && context_.roster.Term() == term_; }
 
 absl::StatusOr<std::shared_ptr<FrameSource>> DurableSubscription::AddConsumer(const ConsumerSpec& spec) {
   if (absl::Status status = CheckMode(spec); !status.ok()) return status;
   return std::make_shared<ConsumerStream>(shared_from_this(), spec, context_.random.Uuid());
 }
 
-absl::Status DurableSubscription::Seek(const Position& position) {
-  absl::Notification done;
-  absl::Status result;
-  uint64_t generation;
-  Actions actions;
-  {
-    absl::MutexLock lock(&mutex_);
-    if (!end_.ok()) return end_;
-    generation = ++generation_;
-    ++epoch_;  // the numbers of deliveries begin anew
-    MoveTo(position);
-    WhenDurable([&](absl::Status status) {
-      result = std::move(status);
-      done.Notify();
-    });
-    Collect(actions);
-  }
-  Perform(std::move(actions));
-  done.WaitForNotification();
-  if (result.ok()) AfterSeek(generation);
-  return result;
-}
-
-v1::SubscriptionStats DurableSubscription::ReadStats() {
-  v1::SubscriptionStats stats;
-  Position floor;
-  {
-    absl::MutexLock lock(&mutex_);
-    FillStats(stats);
-    floor = Floor();
-  }
-  if (floor.fingerprint == 0) floor = PositionAt(context_.hub.log(), floor.sequence).value_or(floor);
-  stats.set_acknowledged_cursor(CursorAt(floor));
-  absl::Duration lag;
-  if (stats.lag_events() > 0) {
-    ReadLimits one;
-    one.max_events = 1;
-    const absl::StatusOr<EventPage> oldest = context_.hub.log().Read(floor.sequence, one);
-    if (oldest.ok() && !oldest->events.empty()) lag = context_.clock.Now() - oldest->events.front().ingested;
-  }
-  *stats.mutable_lag() = ToProto(lag);
-  const auto seconds = [](const google::protobuf::Duration& duration) {
-    return static_cast<double>(google::protobuf::util::TimeUtil::DurationToMilliseconds(duration)) / 1000;
-  };
-  series_->lag_events->Set(static_cast<double>(stats.lag_events()));
-  series_->lag_seconds->Set(seconds(stats.lag()));
-  series_->outstanding_events->Set(static_cast<double>(stats.outstanding_events()));
-  series_->oldest_outstanding_seconds->Set(seconds(stats.oldest_outstanding()));
-  series_->parked_events->Set(static_cast<double>(stats.parked_events()));
-  series_->consumers->Set(stats.consumers());
-  return stats;
-}
-
-absl::StatusOr<v1::ListParkedEventsResponse> DurableSubscription::ListParked(const v1::ListParkedEventsRequest&) {
-  return ModeError("only a subscription in mode SHARED parks events");
+state::v1::ShareStats DurableSubscription::ReadStats() {
+  state::v1::ShareStats share;
+  absl::MutexLock lock(&mutex_);
+  FillStats(share);
+  return share;
 }
 
 absl::StatusOr<uint64_t> DurableSubscription::ReplayParked(const v1::ReplayParkedEventsRequest&) {
   return ModeError("only a subscription in mode SHARED parks events");
+}
+
+void DurableSubscription::Drain() {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    DrainConsumers("shutdown");
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+void DurableSubscription::Leave(absl::string_view reason) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!end_.ok()) return;
+    DrainConsumers(reason);
+    end_ = DrainStatus(reason);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
 }
 
 void DurableSubscription::End(const absl::Status& status) {
@@ -146,11 +110,16 @@ void DurableSubscription::End(const absl::Status& status) {
   {
     absl::MutexLock lock(&mutex_);
     if (!end_.ok()) return;
-    EndConsumers(status, /*with_drain=*/false);
+    EndConsumers(status);
     end_ = status;
     Collect(actions);
   }
   Perform(std::move(actions));
+}
+
+void DurableSubscription::NoteLoss(uint64_t after, uint64_t kept_after) {
+  absl::MutexLock lock(&mutex_);
+  untold_gap_ = NoteGap(after, kept_after);
 }
 
 bool DurableSubscription::ended() const {
@@ -158,16 +127,28 @@ bool DurableSubscription::ended() const {
   return !end_.ok();
 }
 
-void DurableSubscription::AwaitWrites(absl::Duration limit) {
-  const auto written = std::make_shared<absl::Notification>();
+absl::Status DurableSubscription::WriteThrough() {
+  // Shared with the round, which may come to its end long after a shutdown stopped waiting.
+  struct Round {
+    absl::Notification written;
+    absl::Status status;
+  };
+  const auto round = std::make_shared<Round>();
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    WhenDurable([written](const absl::Status&) { written->Notify(); });
+    if (paused_) return StoreFailed(absl::UnavailableError("the store refused it just now"));
+    WhenDurable([round](absl::Status status) {
+      round->status = std::move(status);
+      round->written.Notify();
+    });
     Collect(actions);
   }
   Perform(std::move(actions));
-  written->WaitForNotificationWithTimeout(limit);
+  if (!round->written.WaitForNotificationWithTimeout(kWriteLimit)) {
+    return StoreFailed(absl::DeadlineExceededError("the store does not answer"));
+  }
+  return round->status;
 }
 
 void DurableSubscription::Perform(Actions actions) {
@@ -227,13 +208,14 @@ void DurableSubscription::WriteWhatIsDue(Actions& actions) {
 
 void DurableSubscription::WriteState(Actions& actions) {
   std::vector<StateWrite> writes = TakeWrites();
-  writes.insert(writes.begin(), {kPositions, id(), EncodedPosition(), revision_});
+  writes.insert(writes.begin(), {kShares, ShareKey(id(), share_key_), ShareRecord().SerializeAsString(), revision_});
   const auto durability =
       written_waiters_.empty() ? StateStore::Durability::kRelaxed : StateStore::Durability::kDurable;
   relaxed_dirty_ = false;
   relaxed_due_ = false;
-  actions.push_back([self = shared_from_this(), writes = std::move(writes), durability,
-                     generation = generation_]() mutable { self->Issue(std::move(writes), durability, generation); });
+  actions.push_back([self = shared_from_this(), writes = std::move(writes), durability]() mutable {
+    self->Issue(std::move(writes), durability);
+  });
 }
 
 void DurableSubscription::IssueFirst(std::vector<StateWrite> writes) {
@@ -261,15 +243,13 @@ void DurableSubscription::OnFirstWritten(const std::vector<absl::StatusOr<uint64
   Perform(std::move(actions));
 }
 
-void DurableSubscription::Issue(std::vector<StateWrite> writes, StateStore::Durability durability,
-                                uint64_t generation) {
-  context_.state.Write(std::move(writes), durability,
-                       [self = shared_from_this(), generation](const std::vector<absl::StatusOr<uint64_t>>& results) {
-                         self->OnWritten(results, generation);
-                       });
+void DurableSubscription::Issue(std::vector<StateWrite> writes, StateStore::Durability durability) {
+  context_.state.Write(
+      std::move(writes), durability,
+      [self = shared_from_this()](const std::vector<absl::StatusOr<uint64_t>>& results) { self->OnWritten(results); });
 }
 
-void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>& results, uint64_t generation) {
+void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>& results) {
   absl::Status failure;
   for (const absl::StatusOr<uint64_t>& result : results) {
     if (!result.ok() && !absl::IsAborted(failure)) failure = result.status();
@@ -279,11 +259,11 @@ void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>&
     absl::MutexLock lock(&mutex_);
     writing_ = false;
     if (results[0].ok()) revision_ = *results[0];
-    if (generation == generation_) Written({results.begin() + 1, results.end()});
+    Written({results.begin() + 1, results.end()});
     if (absl::IsAborted(failure) && end_.ok()) {
-      // Somebody else wrote the position or one of its blocks: the subscription has another owner.
+      // Somebody else wrote the record or one of its blocks: the share has another owner.
       LogLine(LogLevel::kWarn, "subscription_taken_over").Field("subscription", name()).Field("epoch", epoch_);
-      EndConsumers(TakenOver(), /*with_drain=*/true);
+      DrainConsumers("moved");
       end_ = TakenOver();
     }
     const absl::Status status = !end_.ok() ? end_ : failure.ok() ? absl::OkStatus() : StoreFailed(failure);
@@ -321,18 +301,6 @@ void DurableSubscription::PauseWrites(Actions& actions) {
     }
     self->Advance();
   });
-}
-
-std::string DurableSubscription::EncodedPosition() const {
-  const Position floor = Floor();
-  state::v1::SubscriptionPosition position;
-  position.set_owner(context_.owner);
-  position.set_epoch(epoch_);
-  position.set_log_epoch(log_epoch_);
-  position.set_floor(floor.sequence);
-  position.set_fingerprint(floor.fingerprint);
-  position.set_generation(generation_);
-  return position.SerializeAsString();
 }
 
 absl::Status DurableSubscription::ModeError(absl::string_view what) const {

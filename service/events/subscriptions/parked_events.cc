@@ -12,10 +12,10 @@ void ParkedEvents::Restore(const state::v1::ParkedRecord& record) {
     return;
   }
   if (const auto before = parked_.find(record.sequence()); before != parked_.end()) {
-    deletions_.push_back(ParkedKey(id_, before->second, record.sequence()));
+    deletions_.push_back(ParkedKey(id_, before->second.parked_ms, record.sequence()));
     Unpark(record.sequence());
   }
-  Park(record.sequence(), record.parked_ms());
+  Park(record.sequence(), record.conversation(), record.parked_ms());
 }
 
 std::vector<StateWrite> ParkedEvents::TakeRecords(uint64_t generation, absl::Time now) {
@@ -43,7 +43,7 @@ std::vector<SharedLedger::ParkOrder> ParkedEvents::RecordsWritten(bool ok) {
     return {};
   }
   for (const SharedLedger::ParkOrder& order : written) {
-    Park(order.sequence, writing_ms_);
+    Park(order.sequence, order.conversation, writing_ms_);
     // It may have been a replay: then its earlier record has done its work.
     if (const auto found = replaying_.find(order.sequence); found != replaying_.end()) {
       if (found->second.parked_ms != writing_ms_) {
@@ -53,12 +53,6 @@ std::vector<SharedLedger::ParkOrder> ParkedEvents::RecordsWritten(bool ok) {
     }
   }
   return written;
-}
-
-std::vector<FoundEvent> ParkedEvents::Replaying() const {
-  std::vector<FoundEvent> events;
-  for (const auto& [sequence, replayed] : replaying_) events.push_back({sequence, replayed.conversation});
-  return events;
 }
 
 void ParkedEvents::Replay(const state::v1::ParkedRecord& record) {
@@ -92,15 +86,28 @@ void ParkedEvents::Expire(absl::Time now) {
   while (!by_time_.empty() && by_time_.begin()->first < oldest_ms) Unpark(by_time_.begin()->second);
 }
 
-void ParkedEvents::Park(uint64_t sequence, int64_t parked_ms) {
-  parked_[sequence] = parked_ms;
+void ParkedEvents::Forget(PartitionSet partitions) {
+  const auto gone = [&](const Known& known) { return Contains(partitions, PartitionOf(known.conversation)); };
+  for (auto it = parked_.begin(); it != parked_.end();) {
+    if (gone(it->second)) by_time_.erase({it->second.parked_ms, it->first});
+    if (gone(it->second)) {
+      parked_.erase(it++);
+    } else {
+      ++it;
+    }
+  }
+  absl::erase_if(replaying_, [&](const auto& entry) { return gone(entry.second); });
+}
+
+void ParkedEvents::Park(uint64_t sequence, uint64_t conversation, int64_t parked_ms) {
+  parked_[sequence] = {parked_ms, conversation};
   by_time_.insert({parked_ms, sequence});
 }
 
 void ParkedEvents::Unpark(uint64_t sequence) {
   const auto found = parked_.find(sequence);
   if (found == parked_.end()) return;
-  by_time_.erase({found->second, sequence});
+  by_time_.erase({found->second.parked_ms, sequence});
   parked_.erase(found);
 }
 

@@ -27,21 +27,17 @@ class ParkedEvents {
   ParkedEvents(std::string subscription_id, absl::Duration retention)
       : id_(std::move(subscription_id)), retention_(retention) {}
 
-  // Takes in what the store has, before anything else.
+  // Takes in what the store has.
   void Restore(const state::v1::ParkedRecord& record);
 
   // To be parked.
   void Order(const SharedLedger::ParkOrder& order) { orders_.push_back(order); }
-  // Orders that were not taken yet are dropped: their events are delivered anew.
-  void DropOrders() { orders_.clear(); }
   bool has_orders() const { return !orders_.empty(); }
   // The records of what is to be parked, to be made durable.
   std::vector<StateWrite> TakeRecords(uint64_t generation, absl::Time now);
   // What became of them. Those that are parked now, for the ledger; after a failure they are taken again.
   std::vector<SharedLedger::ParkOrder> RecordsWritten(bool ok);
 
-  // Events on their way back, with their conversations.
-  std::vector<FoundEvent> Replaying() const;
   // Puts a parked event, whose record says so already, on its way back.
   void Replay(const state::v1::ParkedRecord& record);
   // A replay is done with, or needs no delivery of its own: its record can go.
@@ -53,24 +49,27 @@ class ParkedEvents {
   // What became of them, at the same index.
   void DeletionsWritten(absl::Span<const absl::StatusOr<uint64_t>> results);
 
+  // Forgets what is of these partitions: it is another replica's now.
+  void Forget(PartitionSet partitions);
+
   // Forgets what the store has let go by now.
   void Expire(absl::Time now);
   size_t size() const { return parked_.size(); }
 
  private:
-  struct Replayed {
-    int64_t parked_ms = 0;
+  struct Known {
+    int64_t parked_ms = 0;  // since when
     uint64_t conversation = 0;
   };
 
-  void Park(uint64_t sequence, int64_t parked_ms);
+  void Park(uint64_t sequence, uint64_t conversation, int64_t parked_ms);
   void Unpark(uint64_t sequence);
 
   std::string id_;
   absl::Duration retention_;
-  absl::flat_hash_map<uint64_t, int64_t> parked_;  // since when, in milliseconds
+  absl::flat_hash_map<uint64_t, Known> parked_;
   absl::btree_set<std::pair<int64_t, uint64_t>> by_time_;
-  absl::flat_hash_map<uint64_t, Replayed> replaying_;
+  absl::flat_hash_map<uint64_t, Known> replaying_;
   std::vector<SharedLedger::ParkOrder> orders_;
   std::vector<SharedLedger::ParkOrder> writing_;  // on their way
   int64_t writing_ms_ = 0;

@@ -98,7 +98,8 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
 }
 
 absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, const std::string& subscription_id,
-                                          const v1::ReplayParkedEventsRequest& request) {
+                                          const v1::ReplayParkedEventsRequest& request,
+                                          const std::function<bool(uint64_t conversation)>& chosen) {
   const LogInfo info = log.Info();
   absl::flat_hash_set<uint64_t> wanted;
   for (const std::string& bytes : request.cursors()) {
@@ -107,23 +108,24 @@ absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, cons
     if (cursor->epoch == info.epoch) wanted.insert(cursor->sequence);
   }
   constexpr absl::string_view kWhat = "parked events cannot be put back";
-  std::vector<state::v1::ParkedRecord> chosen;
+  std::vector<state::v1::ParkedRecord> records;
   std::vector<StateWrite> writes;
   const absl::Status listed =
       ForEachNow(state, kParkedEvents, absl::StrCat(subscription_id, "/"), [&](const StateEntry& entry) {
         state::v1::ParkedRecord record;
         if (!record.ParseFromString(entry.value) || record.replaying() || record.sequence() < info.earliest) return;
         if (!request.all() && !wanted.contains(record.sequence())) return;
+        if (!chosen(record.conversation())) return;
         record.set_replaying(true);
         writes.push_back({kParkedEvents, entry.key, record.SerializeAsString(), entry.revision});
-        chosen.push_back(std::move(record));
+        records.push_back(std::move(record));
       });
   if (!listed.ok()) return StoreFailed(kWhat, listed);
   MarkedReplays marked;
   const std::vector<absl::StatusOr<uint64_t>> results = WriteNow(state, std::move(writes));
-  for (size_t i = 0; i < chosen.size(); ++i) {
+  for (size_t i = 0; i < records.size(); ++i) {
     if (results[i].ok()) {
-      marked.records.push_back(std::move(chosen[i]));
+      marked.records.push_back(std::move(records[i]));
     } else if (!absl::IsAborted(results[i].status())) {
       marked.failure = StoreFailed(kWhat, results[i].status());
     }

@@ -30,13 +30,16 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
                                                             const std::string& subscription_id,
                                                             const v1::ListParkedEventsRequest& request);
 
-// Marks the parked events that `request` names, and the log still has, as on their way back, and returns them. Errors:
-// CURSOR_INVALID, STORE_UNAVAILABLE; what was marked by then stays marked.
+// Parked events that were marked as on their way back.
 struct MarkedReplays {
   std::vector<state::v1::ParkedRecord> records;
-  absl::Status failure;  // some could not be marked
+  absl::Status failure;  // not OK: some could not be marked
 };
+
+// Marks the parked events that `request` names, the log still has, and `chosen` is true for. Errors: CURSOR_INVALID,
+// STORE_UNAVAILABLE.
 absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, const std::string& subscription_id,
-                                          const v1::ReplayParkedEventsRequest& request);
+                                          const v1::ReplayParkedEventsRequest& request,
+                                          const std::function<bool(uint64_t conversation)>& chosen);
 
 }  // namespace aulm::gateway

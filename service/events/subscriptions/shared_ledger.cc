@@ -10,11 +10,122 @@ int64_t DueMs(absl::Time due) { return due == absl::InfinitePast() ? 0 : absl::T
 
 }  // namespace
 
-SharedLedger::SharedLedger(const Rules& rules, const Limits& limits, uint64_t floor)
-    : rules_(rules), limits_(limits), blocks_(floor), scanned_(floor) {}
+void SharedLedger::Reserve(PartitionSet partitions, const Part& part) {
+  blocks_.Merge(part.blocks);
+  ForEachPartition(partitions, [&](int partition) {
+    floors_[static_cast<size_t>(partition)] = part.floors[static_cast<size_t>(partition)];
+  });
+  reserved_ |= partitions;
+  RaiseFloor();
+}
+
+void SharedLedger::Hold(PartitionSet partitions) {
+  reserved_ &= ~partitions;
+  held_ |= partitions;
+  ForEachPartition(partitions, [&](int partition) {
+    scanned_[static_cast<size_t>(partition)] = floors_[static_cast<size_t>(partition)];
+  });
+  NoteScanned();
+  RaiseFloor();
+}
+
+void SharedLedger::Abandon(PartitionSet partitions) {
+  reserved_ &= ~partitions;
+  RaiseFloor();
+}
+
+void SharedLedger::Withhold(PartitionSet partitions) { withheld_ |= partitions & held_; }
+
+void SharedLedger::Resume(PartitionSet partitions) {
+  withheld_ &= ~partitions;
+  std::vector<uint64_t> resumed;
+  for (const auto& [hash, conversation] : conversations_) {
+    if (Contains(partitions, PartitionOf(hash))) resumed.push_back(hash);
+  }
+  for (const uint64_t hash : resumed) Settled(hash);
+}
+
+PartitionSet SharedLedger::Quiet() const {
+  PartitionSet quiet = kNoPartitions;
+  ForEachPartition(withheld_, [&](int partition) {
+    if (under_way_[static_cast<size_t>(partition)] == 0) quiet |= PartitionBit(partition);
+  });
+  return quiet;
+}
+
+SharedLedger::Part SharedLedger::PartOf(PartitionSet partitions) const {
+  Part part(UINT64_MAX);
+  ForEachPartition(partitions, [&](int partition) {
+    part.floors[static_cast<size_t>(partition)] = scanned_[static_cast<size_t>(partition)];
+  });
+  const auto lower = [&](uint64_t conversation, uint64_t floor) {
+    const int partition = PartitionOf(conversation);
+    if (!Contains(partitions, partition)) return;
+    uint64_t& known = part.floors[static_cast<size_t>(partition)];
+    known = std::min(known, floor);
+  };
+  for (const uint64_t sequence : unsettled_) lower(entries_.at(sequence).conversation, sequence - 1);
+  for (const auto& [from, hash] : spilled_) lower(hash, from - 1);
+  part.blocks = blocks_;
+  part.blocks.RaiseFloor(*std::min_element(part.floors.begin(), part.floors.end()));
+  part.blocks.FilterAttempts([&](uint64_t sequence) {
+    const auto known = entries_.find(sequence);
+    return known == entries_.end() || Contains(partitions, PartitionOf(known->second.conversation));
+  });
+  return part;
+}
+
+void SharedLedger::Forget(PartitionSet partitions) {
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    const auto& [sequence, entry] = *it;
+    if (!Contains(partitions, PartitionOf(entry.conversation)) || entry.state == State::kOutstanding ||
+        entry.state == State::kParking) {
+      ++it;
+      continue;
+    }
+    if (entry.state == State::kWaiting) due_.erase({entry.due, sequence});
+    unsettled_.erase(sequence);
+    entries_.erase(it++);
+  }
+  std::vector<uint64_t> gone;
+  for (auto& [hash, conversation] : conversations_) {
+    if (!Contains(partitions, PartitionOf(hash))) continue;
+    SetSpilled(hash, conversation, 0);
+    gone.push_back(hash);
+  }
+  for (const uint64_t hash : gone) conversations_.erase(hash);
+  held_ &= ~partitions;
+  withheld_ &= ~partitions;
+  NoteScanned();
+  RaiseFloor();
+}
+
+uint64_t SharedLedger::Lag(uint64_t head) const {
+  uint64_t lag = unsettled_.size() + spilled_events_;
+  uint64_t unseen = 0;
+  ForEachPartition(held_, [&](int partition) {
+    const uint64_t scanned = scanned_[static_cast<size_t>(partition)];
+    if (scanned < head) unseen += head - scanned;
+  });
+  unseen /= kPartitions;
+  if (unseen > 0) lag += unseen - std::min(unseen, blocks_.SettledAfter(scanned_through_));
+  return lag;
+}
+
+bool SharedLedger::IsSettled(const FoundEvent& event) const {
+  return event.sequence <= floors_[static_cast<size_t>(PartitionOf(event.conversation))] ||
+         blocks_.IsSettled(event.sequence);
+}
+
+void SharedLedger::NoteScanned() {
+  scanned_through_ = UINT64_MAX;
+  ForEachPartition(held_, [&](int partition) {
+    scanned_through_ = std::min(scanned_through_, scanned_[static_cast<size_t>(partition)]);
+  });
+}
 
 bool SharedLedger::WantsMore(bool demand) {
-  if (ready_.size() >= limits_.ready) return false;
+  if (held_ == kNoPartitions || ready_.size() >= limits_.ready) return false;
   if (entries_.size() < limits_.window) return true;
   if (!demand || !ready_.empty()) return false;
   Spill();
@@ -23,12 +134,22 @@ bool SharedLedger::WantsMore(bool demand) {
 
 void SharedLedger::TakeIn(absl::Span<const FoundEvent> found, uint64_t through, absl::Time now) {
   for (const FoundEvent& event : found) {
-    if (event.sequence <= scanned_ || blocks_.IsSettled(event.sequence)) continue;
+    const int partition = PartitionOf(event.conversation);
+    if (!Contains(held_, partition) || event.sequence <= scanned_[static_cast<size_t>(partition)]) continue;
+    if (IsSettled(event)) continue;
     const auto known = conversations_.find(event.conversation);
-    if (known != conversations_.end() && known->second.spilled_from != 0) continue;  // its turn comes by Refill
+    if (known != conversations_.end() && known->second.spilled_from != 0) {  // its turn comes by Refill
+      ++known->second.spilled;
+      ++spilled_events_;
+      continue;
+    }
     Track(event, now);
   }
-  scanned_ = std::max(scanned_, through);
+  ForEachPartition(held_, [&](int partition) {
+    uint64_t& scanned = scanned_[static_cast<size_t>(partition)];
+    scanned = std::max(scanned, through);
+  });
+  NoteScanned();
   RaiseFloor();
 }
 
@@ -47,12 +168,17 @@ void SharedLedger::Refill(absl::Span<const FoundEvent> found, uint64_t after, ui
       continue;
     }
     Conversation& conversation = known->second;
-    if (event.sequence < conversation.spilled_from || event.sequence > scanned_) continue;
-    if (blocks_.IsSettled(event.sequence) || entries_.contains(event.sequence)) continue;
+    const uint64_t scanned = scanned_[static_cast<size_t>(PartitionOf(event.conversation))];
+    if (event.sequence < conversation.spilled_from || event.sequence > scanned) continue;
+    if (IsSettled(event) || entries_.contains(event.sequence)) continue;
     if (conversation.queue.size() >= limits_.conversation_window) {
       SetSpilled(event.conversation, conversation, event.sequence);
       full.insert(event.conversation);
     } else {
+      if (conversation.spilled > 0) {
+        --conversation.spilled;
+        --spilled_events_;
+      }
       Track(event, absl::InfinitePast());
     }
   }
@@ -62,7 +188,8 @@ void SharedLedger::Refill(absl::Span<const FoundEvent> found, uint64_t after, ui
     if (!full.contains(it->second)) looked_after.push_back(it->second);
   }
   for (const uint64_t hash : looked_after) {
-    SetSpilled(hash, conversations_.at(hash), through >= scanned_ ? 0 : through + 1);
+    const uint64_t scanned = scanned_[static_cast<size_t>(PartitionOf(hash))];
+    SetSpilled(hash, conversations_.at(hash), through >= scanned ? 0 : through + 1);
     Settled(hash);
   }
   RaiseFloor();
@@ -80,16 +207,21 @@ void SharedLedger::ForgetThrough(uint64_t sequence) {
   for (const auto& [from, hash] : spilled_) {
     if (from <= sequence) spilled.push_back(hash);
   }
-  scanned_ = std::max(scanned_, sequence);
+  ForEachPartition(held_, [&](int partition) {
+    uint64_t& scanned = scanned_[static_cast<size_t>(partition)];
+    scanned = std::max(scanned, sequence);
+  });
+  NoteScanned();
   for (const uint64_t hash : spilled) {
-    SetSpilled(hash, conversations_.at(hash), sequence >= scanned_ ? 0 : sequence + 1);
+    const uint64_t scanned = scanned_[static_cast<size_t>(PartitionOf(hash))];
+    SetSpilled(hash, conversations_.at(hash), sequence >= scanned ? 0 : sequence + 1);
     Settled(hash);
   }
   RaiseFloor();
 }
 
 bool SharedLedger::Replay(const FoundEvent& event) {
-  if (!blocks_.IsSettled(event.sequence) || entries_.contains(event.sequence)) return false;
+  if (!IsSettled(event) || entries_.contains(event.sequence)) return false;
   Entry& entry = entries_[event.sequence];
   entry.conversation = event.conversation;
   entry.replay = true;
@@ -139,6 +271,7 @@ std::vector<Handout> SharedLedger::Spread(absl::Span<const Room> rooms, absl::Ti
     const auto found = conversations_.find(hash);
     if (found == conversations_.end()) continue;
     found->second.in_ready = false;
+    if (Contains(withheld_, PartitionOf(hash))) continue;
     if (found->second.busy != 0 || found->second.queue.empty()) {
       Settled(hash);
       continue;
@@ -204,6 +337,7 @@ absl::Time SharedLedger::NextDue() const { return due_.empty() ? absl::InfiniteF
 void SharedLedger::Parked(uint64_t sequence) {
   const auto found = entries_.find(sequence);
   if (found == entries_.end() || found->second.state != State::kParking) return;
+  --UnderWay(found->second);
   if (!found->second.replay) {
     unsettled_.erase(sequence);
     blocks_.Settle(sequence);
@@ -268,6 +402,8 @@ void SharedLedger::Spill() {
       if (entries_.at(*it).replay) {
         ++it;
       } else {
+        ++conversation.spilled;
+        ++spilled_events_;
         Drop(*it);
         it = conversation.queue.erase(it);
       }
@@ -278,7 +414,11 @@ void SharedLedger::Spill() {
 void SharedLedger::SetSpilled(uint64_t hash, Conversation& conversation, uint64_t from) {
   if (conversation.spilled_from != 0) spilled_.erase({conversation.spilled_from, hash});
   conversation.spilled_from = from;
-  if (from != 0) spilled_.insert({from, hash});
+  if (from != 0) {
+    spilled_.insert({from, hash});
+  } else {
+    spilled_events_ -= std::exchange(conversation.spilled, 0);
+  }
 }
 
 void SharedLedger::Settled(uint64_t hash) {
@@ -287,6 +427,7 @@ void SharedLedger::Settled(uint64_t hash) {
   Conversation& conversation = found->second;
   if (conversation.busy != 0 || conversation.in_ready) return;
   if (!conversation.queue.empty()) {
+    if (Contains(withheld_, PartitionOf(hash))) return;
     conversation.in_ready = true;
     ready_.push_back(hash);
   } else if (conversation.spilled_from == 0) {
@@ -301,6 +442,7 @@ void SharedLedger::Release(uint64_t sequence, Entry& entry) {
       consumer->second.outstanding.erase(sequence);
     }
     --outstanding_;
+    --UnderWay(entry);
   } else if (entry.state == State::kWaiting) {
     due_.erase({entry.due, sequence});
   }
@@ -349,6 +491,7 @@ void SharedLedger::Park(uint64_t sequence, v1::ParkReason reason) {
     conversation->second.queue.erase(sequence);
   }
   entry.state = State::kParking;
+  ++UnderWay(entry);
   parks_.push_back({sequence, entry.conversation, entry.attempts, reason});
   Settled(entry.conversation);
 }
@@ -370,6 +513,7 @@ Handout SharedLedger::HandOut(uint64_t hash, uint64_t consumer_id, absl::Time no
   consumer.outstanding.insert(sequence);
   consumer.last_served = ++served_;
   ++outstanding_;
+  ++UnderWay(entry);
   if (!entry.replay) blocks_.SetAttempts(sequence, {entry.attempts, 0});
   return {consumer_id, sequence, entry.delivery, entry.attempts};
 }
@@ -383,7 +527,8 @@ SharedLedger::Entry* SharedLedger::Outstanding(uint64_t sequence, uint64_t deliv
 }
 
 void SharedLedger::RaiseFloor() {
-  uint64_t floor = scanned_;
+  uint64_t floor = scanned_through_;
+  ForEachPartition(reserved_, [&](int partition) { floor = std::min(floor, floors_[static_cast<size_t>(partition)]); });
   if (!unsettled_.empty()) floor = std::min(floor, *unsettled_.begin() - 1);
   if (!spilled_.empty()) floor = std::min(floor, spilled_.begin()->first - 1);
   blocks_.RaiseFloor(floor);

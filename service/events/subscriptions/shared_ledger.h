@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -16,6 +17,7 @@
 #include "absl/types/span.h"
 #include "aulm/gateway/v1/subscription_service.pb.h"
 #include "service/events/subscriptions/ack_blocks.h"
+#include "service/events/subscriptions/partitions.h"
 
 namespace aulm::gateway {
 
@@ -34,10 +36,11 @@ struct Handout {
 };
 
 // The rules of mode SHARED, without I/O: which conversation's event may go to which consumer, what a settlement does,
-// when a delivery is overdue, what is parked, how far the floor is. It holds positions, never events: at most a window
-// of them, and of a conversation that is held up while others could go on only the first few; the rest is found in the
-// log again when its turn comes (RefillAfter). Whoever uses it does the reading, the writing of blocks() and of parked
-// events, and the locking. Times are given, never asked for.
+// when a delivery is overdue, what is parked, how far the floor is. It is for some partitions of the subscription's
+// conversations, which come (Reserve, Hold) and go (Withhold, PartOf, Forget). It holds positions, never events: at
+// most a window of them, and of a conversation that is held up while others could go on only the first few; the rest is
+// found in the log again when its turn comes (RefillAfter). Whoever uses it does the reading, the writing of blocks()
+// and of parked events, and the locking. Times are given, never asked for.
 class SharedLedger {
  public:
   struct Rules {
@@ -66,14 +69,56 @@ class SharedLedger {
     uint64_t missed_deadlines = 0;
   };
 
-  SharedLedger(const Rules& rules, const Limits& limits, uint64_t floor);
+  // How far some partitions are: everything of one up to its floor is settled, and so is what `blocks` says.
+  struct Part {
+    explicit Part(uint64_t floor) : blocks(floor) { floors.fill(floor); }
 
-  // What is to be kept of the events above the floor. Restore it before the first TakeIn.
+    PartitionFloors floors;
+    AckBlocks blocks;
+  };
+
+  // For no partition yet.
+  SharedLedger(const Rules& rules, const Limits& limits) : rules_(rules), limits_(limits), blocks_(UINT64_MAX) {
+    floors_.fill(0);
+    scanned_.fill(0);
+  }
+
+  // Takes in how far `partitions`, which it does not have, are. They still are somebody else's: until Hold, what is
+  // known of them is only kept, in blocks() and floors().
+  void Reserve(PartitionSet partitions, const Part& part);
+  // They are its own now. The log is read again from the lowest of their floors.
+  void Hold(PartitionSet partitions);
+  // What was reserved was not to be had.
+  void Abandon(PartitionSet partitions);
+
+  // Hands out nothing more of `partitions`, which are to go.
+  void Withhold(PartitionSet partitions);
+  // They stay after all.
+  void Resume(PartitionSet partitions);
+  // Those withheld of which nothing is outstanding or on its way to being parked: they can go.
+  PartitionSet Quiet() const;
+  // How far `partitions` are.
+  Part PartOf(PartitionSet partitions) const;
+  // They are gone.
+  void Forget(PartitionSet partitions);
+
+  PartitionSet held() const { return held_; }
+  PartitionSet withheld() const { return withheld_; }
+  bool Holds(uint64_t conversation) const { return Contains(held_, PartitionOf(conversation)); }
+
+  // What is to be kept of the events above the floor.
   AckBlocks& blocks() { return blocks_; }
   const AckBlocks& blocks() const { return blocks_; }
+  // Of the partitions that it holds or has reserved: where their own floors are higher than that of blocks().
+  const PartitionFloors& floors() const { return floors_; }
+  PartitionSet kept() const { return held_ | reserved_; }
 
-  // Everything up to here was taken in.
-  uint64_t scanned() const { return scanned_; }
+  // Everything up to here was taken in; UINT64_MAX when it holds nothing.
+  uint64_t scanned() const { return scanned_through_; }
+
+  // Events up to `head` that are stored and not settled, those included that were not looked at yet: of the latter it
+  // counts the part that its partitions should make up.
+  uint64_t Lag(uint64_t head) const;
 
   // True when events after scanned() should be read. `demand`: a consumer waits with nothing to give it; then a window
   // that is full of conversations that are held up makes room.
@@ -91,8 +136,8 @@ class SharedLedger {
   // The log keeps nothing up to `sequence` any more: lets go of what is there and not outstanding.
   void ForgetThrough(uint64_t sequence);
 
-  // Delivers an event once more that was parked, with attempts counted anew. False when it is neither settled nor
-  // passed by the floor, or under way already: then it needs no replay.
+  // Delivers an event once more that was parked, with attempts counted anew. Its partition must be held. False when it
+  // is neither settled nor passed by the floor, or under way already: then it needs no replay.
   bool Replay(const FoundEvent& event);
 
   void Join(uint64_t consumer, size_t max_outstanding);
@@ -155,6 +200,7 @@ class SharedLedger {
     uint64_t busy = 0;                // outstanding or waiting for its time; 0: none
     bool in_ready = false;
     uint64_t spilled_from = 0;  // its events from here on were let go; 0: none
+    uint64_t spilled = 0;       // how many
   };
 
   struct Consumer {
@@ -163,6 +209,9 @@ class SharedLedger {
     absl::flat_hash_set<uint64_t> outstanding;
   };
 
+  bool IsSettled(const FoundEvent& event) const;
+  uint32_t& UnderWay(const Entry& entry) { return under_way_[static_cast<size_t>(PartitionOf(entry.conversation))]; }
+  void NoteScanned();
   void Track(const FoundEvent& event, absl::Time now);
   void Drop(uint64_t sequence);
   void Spill();
@@ -181,7 +230,14 @@ class SharedLedger {
   const Rules rules_;
   const Limits limits_;
   AckBlocks blocks_;
-  uint64_t scanned_;
+  PartitionSet held_ = kNoPartitions;
+  PartitionSet reserved_ = kNoPartitions;
+  PartitionSet withheld_ = kNoPartitions;  // of held_
+  PartitionFloors floors_;                 // what a partition came with
+  PartitionFloors scanned_;                // of the partitions that it holds: everything up to here was taken in
+  uint64_t scanned_through_ = UINT64_MAX;  // the lowest of scanned_
+  std::array<uint32_t, kPartitions> under_way_{};  // outstanding, or on the way to being parked
+  uint64_t spilled_events_ = 0;
   uint64_t last_delivery_ = 0;
   uint64_t served_ = 0;
   size_t outstanding_ = 0;

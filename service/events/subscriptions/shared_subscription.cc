@@ -18,7 +18,6 @@ namespace {
 
 using google::protobuf::util::TimeUtil;
 
-constexpr char kAcks[] = "subscription_acks";
 // Pages taken from the ring under the lock before others get their turn.
 constexpr int kPagesATurn = 8;
 // Raw bodies are up to 1 MiB each.
@@ -28,12 +27,6 @@ constexpr absl::Duration kShortestTimer = absl::Milliseconds(1);
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
-std::string AckPrefix(const std::string& id, uint64_t generation) { return absl::StrCat(id, "/", generation, "/"); }
-
-std::string AckKey(const std::string& id, uint64_t generation, uint64_t number) {
-  return absl::StrCat(AckPrefix(id, generation), absl::StrFormat("%020d", number));
 }
 
 SharedLedger::Action ToAction(v1::SettlementAction action) {
@@ -61,48 +54,96 @@ SharedSubscription::SharedSubscription(const SubscriptionContext& context, const
       limits_(limits),
       filter_(record.specification().filter()),
       parked_retention_(FromProto(record.specification().parked_retention())),
-      ledger_(std::make_unique<SharedLedger>(rules_, limits_, 0)),
+      ledger_(rules_, limits_),
       parked_(id(), parked_retention_) {}
 
 std::shared_ptr<SharedSubscription> SharedSubscription::Self() {
   return std::static_pointer_cast<SharedSubscription>(shared_from_this());
 }
 
-absl::Status SharedSubscription::RestoreFrom(const state::v1::SubscriptionPosition& position) {
-  auto ledger = std::make_unique<SharedLedger>(rules_, limits_, position.floor());
-  absl::Status damaged;
-  absl::Status status =
-      ForEachNow(context_.state, kAcks, AckPrefix(id(), position.generation()), [&](const StateEntry& entry) {
-        uint64_t number = 0;
-        const std::vector<std::string> parts = absl::StrSplit(entry.key, '/');
-        if (!absl::SimpleAtoi(parts.back(), &number)) return;
-        if (absl::Status bad = ledger->blocks().Restore(number, entry.value, entry.revision); !bad.ok()) damaged = bad;
-      });
-  if (status.ok()) status = damaged;
-  ParkedEvents parked(id(), parked_retention_);
-  if (status.ok()) {
-    status = ForEachParked(context_.state, id(), [&](const state::v1::ParkedRecord& parked_record) {
-      parked.Restore(parked_record);
-      // The record was durable before the bit was to be written.
-      if (parked_record.generation() == position.generation()) ledger->blocks().Settle(parked_record.sequence());
-    });
-  }
-  if (!status.ok()) {
-    return GatewayError(GatewayReason::kStoreUnavailable,
-                        absl::StrCat("subscription ", name(), " cannot be read: ", status.message()));
-  }
+void SharedSubscription::Reserve(PartitionSet partitions, const ShareContent& content,
+                                 const std::vector<state::v1::ParkedRecord>& parked) {
   absl::MutexLock lock(&mutex_);
-  ledger_ = std::move(ledger);
-  parked_ = std::move(parked);
-  ReplayAll();
-  return absl::OkStatus();
+  ledger_.Reserve(partitions, content.part);
+  reserved_parked_ = parked;
+  TouchRelaxed();
 }
 
-void SharedSubscription::ReplayAll() {
-  for (const FoundEvent& event : parked_.Replaying()) {
-    // Parked again before it was settled: that record stands. What the log will give anyway needs no replay.
-    if (parked_.ParkedAgain(event.sequence) || !ledger_->Replay(event)) parked_.Finish(event.sequence);
+void SharedSubscription::Hold(PartitionSet partitions) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    ledger_.Hold(partitions);
+    // The log is read again from the lowest of their floors.
+    if (std::exchange(waiting_at_head_, false)) context_.hub.StopWaiting(Self());
+    const std::vector<state::v1::ParkedRecord> records = std::exchange(reserved_parked_, {});
+    for (const state::v1::ParkedRecord& record : records) parked_.Restore(record);
+    for (const state::v1::ParkedRecord& record : records) {
+      if (!record.replaying()) continue;
+      // Parked again before it was settled: that record stands. What the log will give anyway needs no replay.
+      const bool again = parked_.ParkedAgain(record.sequence());
+      if (again || !ledger_.Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
+    }
+    Collect(actions);
   }
+  Perform(std::move(actions));
+}
+
+void SharedSubscription::Abandon(PartitionSet partitions) {
+  absl::MutexLock lock(&mutex_);
+  ledger_.Abandon(partitions);
+  reserved_parked_.clear();
+  TouchRelaxed();
+}
+
+PartitionSet SharedSubscription::Withhold(PartitionSet partitions) {
+  absl::MutexLock lock(&mutex_);
+  ledger_.Withhold(partitions);
+  quiet_told_ = ledger_.Quiet();
+  return quiet_told_ & partitions;
+}
+
+void SharedSubscription::Resume(PartitionSet partitions) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    if ((ledger_.withheld() & partitions) == kNoPartitions) return;
+    ledger_.Resume(partitions);
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+ShareContent SharedSubscription::ContentOf(PartitionSet partitions) {
+  absl::MutexLock lock(&mutex_);
+  ShareContent content;
+  content.part = ledger_.PartOf(partitions);
+  content.record = ToRecord(content.part.blocks, content.part.floors, partitions);
+  return content;
+}
+
+void SharedSubscription::Forget(PartitionSet partitions) {
+  Actions actions;
+  {
+    absl::MutexLock lock(&mutex_);
+    ledger_.Forget(partitions);
+    parked_.Forget(partitions);
+    TouchRelaxed();
+    Collect(actions);
+  }
+  Perform(std::move(actions));
+}
+
+PartitionSet SharedSubscription::held() const {
+  absl::MutexLock lock(&mutex_);
+  return ledger_.held();
+}
+
+size_t SharedSubscription::consumers() const {
+  absl::MutexLock lock(&mutex_);
+  return static_cast<size_t>(std::count_if(consumers_.begin(), consumers_.end(), [](const auto& entry) {
+    return entry.second.drain.empty() && entry.second.end.ok();
+  }));
 }
 
 absl::Status SharedSubscription::CheckMode(const ConsumerSpec& spec) const {
@@ -111,16 +152,20 @@ absl::Status SharedSubscription::CheckMode(const ConsumerSpec& spec) const {
 
 uint64_t SharedSubscription::Join(const ConsumerSpec& spec, const std::string& stream_id) {
   const absl::Time now = context_.clock.Now();
-  absl::MutexLock lock(&mutex_);
-  const uint64_t id = ++last_consumer_;
-  Consumer& consumer = consumers_[id];
-  consumer.spec = spec;
-  consumer.stream_id = stream_id;
-  consumer.last_frame = now;
-  consumer.drain_at = now + context_.streams.options.max_age * (0.8 + 0.2 * context_.random.Uniform());
-  consumer.end = end_;
-  consumer.gap = std::exchange(untold_gap_, std::nullopt);
-  if (end_.ok()) ledger_->Join(id, spec.max_outstanding_events.value_or(kDefaultOutstanding));
+  uint64_t id;
+  {
+    absl::MutexLock lock(&mutex_);
+    id = ++last_consumer_;
+    Consumer& consumer = consumers_[id];
+    consumer.spec = spec;
+    consumer.stream_id = stream_id;
+    consumer.last_frame = now;
+    consumer.drain_at = now + context_.streams.options.max_age * (0.8 + 0.2 * context_.random.Uniform());
+    consumer.end = end_;
+    consumer.gap = std::exchange(untold_gap_, std::nullopt);
+    if (end_.ok()) ledger_.Join(id, spec.max_outstanding_events.value_or(kDefaultOutstanding));
+  }
+  context_.look(name());
   return id;
 }
 
@@ -136,7 +181,7 @@ void SharedSubscription::Next(uint64_t id, FrameSource::FrameCallback done) {
   Perform(std::move(actions));
 }
 
-void SharedSubscription::Leave(uint64_t id) {
+void SharedSubscription::LeaveConsumer(uint64_t id) {
   FrameSource::FrameCallback dropped;
   Actions actions;
   {
@@ -145,10 +190,11 @@ void SharedSubscription::Leave(uint64_t id) {
     if (found == consumers_.end()) return;
     dropped = std::move(found->second.next);
     consumers_.erase(found);
-    ledger_->Leave(id, context_.clock.Now(), /*counted=*/true);
+    ledger_.Leave(id, context_.clock.Now(), /*counted=*/true);
     Collect(actions);
   }
   Perform(std::move(actions));
+  context_.look(name());
 }
 
 FrameSource::Totals SharedSubscription::TotalsOf(uint64_t id) const {
@@ -157,26 +203,20 @@ FrameSource::Totals SharedSubscription::TotalsOf(uint64_t id) const {
   return found == consumers_.end() ? FrameSource::Totals{} : found->second.totals;
 }
 
-void SharedSubscription::Drain() {
-  Actions actions;
-  {
-    absl::MutexLock lock(&mutex_);
-    EndConsumers(absl::OkStatus(), /*with_drain=*/true);
-    Collect(actions);
-  }
-  Perform(std::move(actions));
-}
-
-void SharedSubscription::EndConsumers(const absl::Status& status, bool with_drain) {
+void SharedSubscription::DrainConsumers(absl::string_view reason) {
   const absl::Time now = context_.clock.Now();
   for (auto& [id, consumer] : consumers_) {
     // What is outstanding goes back at once, not when the client takes its frame.
-    ledger_->Leave(id, now, /*counted=*/false);
-    if (with_drain) {
-      if (consumer.drain.empty()) consumer.drain = status.ok() ? "shutdown" : "moved";
-    } else {
-      consumer.end = status;
-    }
+    ledger_.Leave(id, now, /*counted=*/false);
+    if (consumer.drain.empty()) consumer.drain = std::string(reason);
+  }
+}
+
+void SharedSubscription::EndConsumers(const absl::Status& status) {
+  const absl::Time now = context_.clock.Now();
+  for (auto& [id, consumer] : consumers_) {
+    ledger_.Leave(id, now, /*counted=*/false);
+    consumer.end = status;
   }
 }
 
@@ -190,16 +230,20 @@ void SharedSubscription::OnHead() {
 
 void SharedSubscription::Collect(Actions& actions) {
   const absl::Time now = context_.clock.Now();
-  ledger_->Tick(now);
+  ledger_.Tick(now);
   TakeControlFrames(now, actions);
   if (end_.ok()) {
     Scan(now, actions);
     HandOut(now, actions);
     TakeHeartbeats(now, actions);
-    for (const SharedLedger::ParkOrder& order : ledger_->TakeParks()) parked_.Order(order);
-    for (const uint64_t sequence : ledger_->TakeFinishedReplays()) parked_.Finish(sequence);
+    for (const SharedLedger::ParkOrder& order : ledger_.TakeParks()) parked_.Order(order);
+    for (const uint64_t sequence : ledger_.TakeFinishedReplays()) parked_.Finish(sequence);
+    if (const PartitionSet quiet = ledger_.Quiet(); (quiet & ~quiet_told_) != kNoPartitions) {
+      quiet_told_ = quiet;
+      actions.push_back([self = Self()] { self->context_.look(self->name()); });
+    }
   }
-  const SharedLedger::Counts& counts = ledger_->counts();
+  const SharedLedger::Counts& counts = ledger_.counts();
   series_->redeliveries->Increment(static_cast<double>(counts.redeliveries - counted_.redeliveries));
   series_->missed_deadlines->Increment(static_cast<double>(counts.missed_deadlines - counted_.missed_deadlines));
   counted_ = counts;
@@ -223,7 +267,7 @@ std::optional<absl::StatusOr<Frame>> SharedSubscription::ControlFrame(uint64_t i
   }
   if (consumer.drain.empty() && now >= consumer.drain_at) {
     consumer.drain = "age";
-    ledger_->Leave(id, now, /*counted=*/false);
+    ledger_.Leave(id, now, /*counted=*/false);
   }
   if (!consumer.drain.empty()) {
     consumer.end = DrainStatus(consumer.drain);
@@ -241,7 +285,8 @@ void SharedSubscription::TakeHeartbeats(absl::Time now, Actions& actions) {
   for (auto& [id, consumer] : consumers_) {
     if (!consumer.next || consumer.fetching || now - consumer.last_frame < consumer.spec.heartbeat_interval) continue;
     const uint64_t head = context_.hub.log().Info().head;
-    const uint64_t looked_at = std::min(head, ledger_->scanned());
+    const uint64_t looked_at =
+        std::min(head, ledger_.scanned());  // all of it, where other replicas have all partitions
     v1::SubscribeEventsResponse response;
     response.mutable_heartbeat()->set_caught_up(looked_at >= head);
     response.mutable_heartbeat()->set_lag_events(head - looked_at);
@@ -266,42 +311,42 @@ void SharedSubscription::Scan(absl::Time now, Actions& actions) {
   for (const auto& [id, consumer] : consumers_) {
     demand =
         demand || (consumer.next && !consumer.fetching && consumer.drain.empty() &&
-                   ledger_->outstanding_of(id) < consumer.spec.max_outstanding_events.value_or(kDefaultOutstanding));
+                   ledger_.outstanding_of(id) < consumer.spec.max_outstanding_events.value_or(kDefaultOutstanding));
   }
-  if (!demand || reading_) return;
-  if (const std::optional<uint64_t> after = ledger_->RefillAfter(); after.has_value()) {
+  if (!demand || reading_ || !MayHandOut()) return;
+  if (const std::optional<uint64_t> after = ledger_.RefillAfter(); after.has_value()) {
     BeginRead(*after, /*refill=*/true, actions);
     return;
   }
-  for (int page = 0; ledger_->WantsMore(demand) && !waiting_at_head_; ++page) {
+  for (int page = 0; ledger_.WantsMore(demand) && !waiting_at_head_; ++page) {
     if (page == kPagesATurn) {
       actions.push_back([self = Self()] { self->context_.hub.Post([self] { self->Advance(); }); });
       return;
     }
-    const EventHub::View view = context_.hub.Look(ledger_->scanned());
+    const EventHub::View view = context_.hub.Look(ledger_.scanned());
     if (view.where == EventHub::View::Where::kAtHead) {
-      waiting_at_head_ = context_.hub.WaitAtHead(ledger_->scanned(), Self());
+      waiting_at_head_ = context_.hub.WaitAtHead(ledger_.scanned(), Self());
     } else if (view.where == EventHub::View::Where::kBehind) {
-      BeginRead(ledger_->scanned(), /*refill=*/false, actions);
+      BeginRead(ledger_.scanned(), /*refill=*/false, actions);
       return;
     } else if (view.page == nullptr) {
-      ledger_->TakeIn({}, view.head.sequence, now);
+      ledger_.TakeIn({}, view.head.sequence, now);
     } else {
-      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_->scanned(), filter_);
+      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_.scanned(), filter_);
       if (!found.empty()) pages_.Keep(view.page);
-      ledger_->TakeIn(found, view.page->through().sequence, now);
+      ledger_.TakeIn(found, view.page->through().sequence, now);
     }
   }
 }
 
 void SharedSubscription::BeginRead(uint64_t after, bool refill, Actions& actions) {
   reading_ = true;
-  actions.push_back([self = Self(), after, refill, generation = generation_] {
-    self->context_.hub.Post([self, after, refill, generation] { self->ReadOn(after, refill, generation); });
+  actions.push_back([self = Self(), after, refill] {
+    self->context_.hub.Post([self, after, refill] { self->ReadOn(after, refill); });
   });
 }
 
-void SharedSubscription::ReadOn(uint64_t after, bool refill, uint64_t generation) {
+void SharedSubscription::ReadOn(uint64_t after, bool refill) {
   ReadLimits limits;
   limits.max_events = context_.hub.options().page_events;
   limits.max_bytes = context_.hub.options().page_bytes;
@@ -322,16 +367,14 @@ void SharedSubscription::ReadOn(uint64_t after, bool refill, uint64_t generation
   {
     absl::MutexLock lock(&mutex_);
     reading_ = false;
-    if (generation == generation_) {
-      if (!read.ok()) {
-        FallBehind(after);
-      } else if (refill) {
-        ledger_->Refill(read->found, after, read->through);
-      } else {
-        ledger_->TakeIn(read->found, read->through, context_.clock.Now());
-      }
-      if (read.ok() && read->page != nullptr) pages_.Keep(std::move(read->page));
+    if (!read.ok()) {
+      FallBehind(after);
+    } else if (refill) {
+      ledger_.Refill(read->found, after, read->through);
+    } else if (ledger_.scanned() >= after) {  // else partitions came in the meantime that are not so far
+      ledger_.TakeIn(read->found, read->through, context_.clock.Now());
     }
+    if (read.ok() && read->page != nullptr) pages_.Keep(std::move(read->page));
     Collect(actions);
   }
   Perform(std::move(actions));
@@ -341,7 +384,7 @@ void SharedSubscription::FallBehind(uint64_t after) {
   const LogInfo info = context_.hub.log().Info();
   const uint64_t kept_after = std::max(after, info.earliest - 1);
   const v1::Gap gap = NoteGap(after, kept_after);
-  ledger_->ForgetThrough(kept_after);
+  ledger_.ForgetThrough(kept_after);
   // One that was not told yet grows.
   const auto add = [&gap](std::optional<v1::Gap>& untold) {
     const std::string from = untold.has_value() ? untold->from_cursor() : gap.from_cursor();
@@ -354,7 +397,7 @@ void SharedSubscription::FallBehind(uint64_t after) {
 }
 
 void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
-  if (!ledger_->has_ready()) return;
+  if (!ledger_.has_ready() || !MayHandOut()) return;
   std::vector<SharedLedger::Room> rooms;
   for (const auto& [id, consumer] : consumers_) {
     if (!consumer.next || consumer.fetching || !consumer.drain.empty()) continue;
@@ -363,7 +406,7 @@ void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
   }
   if (rooms.empty()) return;
   absl::flat_hash_map<uint64_t, SharedBatch> batches;
-  for (const Handout& handout : ledger_->Spread(rooms, now)) {
+  for (const Handout& handout : ledger_.Spread(rooms, now)) {
     SharedBatch& batch = batches[handout.consumer];
     batch.handouts.push_back(handout);
     SharedDelivery& delivery = batch.deliveries.emplace_back();
@@ -392,7 +435,7 @@ void SharedSubscription::Deliver(Consumer& consumer, SharedBatch batch, absl::Ti
   // What goes beyond a frame goes back.
   const size_t kept = batch.FitFrame();
   for (size_t i = kept; i < batch.handouts.size(); ++i) {
-    ledger_->Return(batch.handouts[i].sequence, batch.handouts[i].delivery, absl::InfinitePast(), now);
+    ledger_.Return(batch.handouts[i].sequence, batch.handouts[i].delivery, absl::InfinitePast(), now);
   }
   batch.handouts.resize(kept);
   batch.deliveries.resize(kept);
@@ -418,13 +461,13 @@ void SharedSubscription::Complete(SharedBatch batch, bool fetched) {
     const absl::Time now = context_.clock.Now();
     SharedBatch kept;
     std::optional<uint64_t> first_lost;
-    if (batch.epoch != epoch_) batch.handouts.clear();  // a seek came between
+    if (!end_.ok()) batch.handouts.clear();
     for (size_t i = 0; i < batch.handouts.size(); ++i) {
       const Handout& handout = batch.handouts[i];
       if (!fetched) {
-        ledger_->Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
+        ledger_.Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
       } else if (batch.deliveries[i].page == nullptr) {
-        ledger_->Lose(handout.sequence, handout.delivery);
+        ledger_.Lose(handout.sequence, handout.delivery);
         first_lost = std::min(first_lost.value_or(handout.sequence), handout.sequence);
       } else {
         kept.handouts.push_back(handout);
@@ -463,7 +506,7 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
   {
     absl::MutexLock lock(&mutex_);
     const absl::Time now = context_.clock.Now();
-    ledger_->Tick(now);
+    ledger_.Tick(now);
     bool to_be_written = false;
     for (int i = 0; i < request.settlements_size(); ++i) {
       const v1::Settlement& settlement = request.settlements(i);
@@ -477,7 +520,7 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
       std::optional<absl::Duration> delay;
       if (settlement.has_delay()) delay = FromProto(settlement.delay());
       const SharedLedger::Action action = ToAction(settlement.action());
-      if (token->epoch != epoch_ || !ledger_->Settle(token->sequence, token->delivery, action, delay, now)) {
+      if (token->epoch != epoch_ || !ledger_.Settle(token->sequence, token->delivery, action, delay, now)) {
         series_->stale->Increment();
         result.set_result(v1::SETTLEMENT_EFFECT_STALE);
         continue;
@@ -505,14 +548,16 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
   Perform(std::move(actions));
 }
 
-Position SharedSubscription::Floor() const { return {ledger_->blocks().floor(), 0}; }
+state::v1::SubscriptionShare SharedSubscription::ShareRecord() const {
+  return ToRecord(ledger_.blocks(), ledger_.floors(), ledger_.kept());
+}
 
 bool SharedSubscription::HasWrites() const {
-  return ledger_->blocks().dirty() || parked_.has_orders() || parked_.has_deletions();
+  return ledger_.blocks().dirty() || parked_.has_orders() || parked_.has_deletions();
 }
 
 std::vector<StateWrite> SharedSubscription::TakeFirstWrites() {
-  return parked_.TakeRecords(generation_, context_.clock.Now());
+  return parked_.TakeRecords(assignment_.record().generation(), context_.clock.Now());
 }
 
 void SharedSubscription::FirstWritten(bool ok) {
@@ -523,15 +568,15 @@ void SharedSubscription::FirstWritten(bool ok) {
         .Field("sequence", order.sequence)
         .Field("reason", order.reason == v1::PARK_REASON_ATTEMPTS ? "attempts" : "consumer")
         .Field("attempts", order.attempts);
-    ledger_->Parked(order.sequence);
+    ledger_.Parked(order.sequence);
   }
 }
 
 std::vector<StateWrite> SharedSubscription::TakeWrites() {
   std::vector<StateWrite> writes;
-  rows_ = ledger_->blocks().TakeDirty();
+  rows_ = ledger_.blocks().TakeDirty();
   for (const AckBlocks::Row& row : rows_) {
-    writes.push_back({kAcks, AckKey(id(), generation_, row.number), row.value, row.expected_revision});
+    writes.push_back({kAcks, AckKey(id(), share_key_, row.number), row.value, row.expected_revision});
   }
   for (StateWrite& deletion : parked_.TakeDeletions()) writes.push_back(std::move(deletion));
   return writes;
@@ -539,51 +584,29 @@ std::vector<StateWrite> SharedSubscription::TakeWrites() {
 
 void SharedSubscription::Written(const std::vector<absl::StatusOr<uint64_t>>& results) {
   for (size_t i = 0; i < rows_.size(); ++i) {
-    ledger_->blocks().Written(rows_[i], results[i].ok() ? std::optional<uint64_t>(*results[i]) : std::nullopt);
+    ledger_.blocks().Written(rows_[i], results[i].ok() ? std::optional<uint64_t>(*results[i]) : std::nullopt);
   }
   parked_.DeletionsWritten(absl::MakeSpan(results).subspan(rows_.size()));
   rows_.clear();
 }
 
-void SharedSubscription::MoveTo(const Position& position) {
-  EndConsumers(absl::OkStatus(), /*with_drain=*/true);
-  for (auto& [id, consumer] : consumers_) consumer.drain = "seek";
-  ledger_ = std::make_unique<SharedLedger>(rules_, limits_, position.sequence);
-  counted_ = {};
-  parked_.DropOrders();
-  if (waiting_at_head_) context_.hub.StopWaiting(Self());
-  waiting_at_head_ = false;
-  ReplayAll();
-}
-
-void SharedSubscription::AfterSeek(uint64_t generation) {
-  std::vector<StateWrite> deletions;
-  const std::string current = AckPrefix(id(), generation);
-  const absl::Status listed = ForEachNow(context_.state, kAcks, absl::StrCat(id(), "/"), [&](const StateEntry& entry) {
-    if (entry.key.compare(0, current.size(), current) == 0) return;
-    deletions.push_back({kAcks, entry.key, std::nullopt, std::nullopt});
-  });
-  if (listed.ok()) WriteNow(context_.state, std::move(deletions));  // what is left means nothing, and goes next time
-}
-
-void SharedSubscription::FillStats(v1::SubscriptionStats& stats) {
+void SharedSubscription::FillStats(state::v1::ShareStats& share) {
   const absl::Time now = context_.clock.Now();
   parked_.Expire(now);
-  const uint64_t head = context_.hub.log().Info().head;
-  const uint64_t floor = ledger_->blocks().floor();
-  const uint64_t settled = ledger_->blocks().settled_above();
-  stats.set_lag_events(head - std::min(head, floor + settled));
-  stats.set_outstanding_events(ledger_->outstanding());
-  if (const absl::Time oldest = ledger_->OldestOutstanding(); oldest != absl::InfiniteFuture()) {
+  v1::SubscriptionStats& stats = *share.mutable_stats();
+  stats.set_lag_events(ledger_.Lag(context_.hub.log().Info().head));
+  stats.set_outstanding_events(ledger_.outstanding());
+  if (const absl::Time oldest = ledger_.OldestOutstanding(); oldest != absl::InfiniteFuture()) {
     *stats.mutable_oldest_outstanding() =
         TimeUtil::MillisecondsToDuration(std::max<int64_t>(0, absl::ToInt64Milliseconds(now - oldest)));
   }
   stats.set_parked_events(parked_.size());
   stats.set_consumers(static_cast<uint32_t>(consumers_.size()));
+  share.set_floor(ledger_.blocks().floor());
 }
 
 void SharedSubscription::ArmTimers(absl::Time now, Actions& actions) {
-  absl::Time due = ledger_->NextDue();
+  absl::Time due = ledger_.NextDue();
   for (const auto& [id, consumer] : consumers_) {
     if (!consumer.next || consumer.fetching) continue;
     due = std::min({due, consumer.last_frame + consumer.spec.heartbeat_interval, consumer.drain_at});
@@ -610,21 +633,20 @@ void SharedSubscription::Wake(absl::Duration delay, Actions& actions) {
   });
 }
 
-absl::StatusOr<v1::ListParkedEventsResponse> SharedSubscription::ListParked(
-    const v1::ListParkedEventsRequest& request) {
-  return ReadParkedPage(context_.state, context_.hub.log(), id(), request);
-}
-
 absl::StatusOr<uint64_t> SharedSubscription::ReplayParked(const v1::ReplayParkedEventsRequest& request) {
-  const absl::StatusOr<MarkedReplays> marked = MarkReplays(context_.state, context_.hub.log(), id(), request);
+  const absl::StatusOr<MarkedReplays> marked =
+      MarkReplays(context_.state, context_.hub.log(), id(), request,
+                  [held = held()](uint64_t conversation) { return Contains(held, PartitionOf(conversation)); });
   if (!marked.ok()) return marked.status();
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
     for (const state::v1::ParkedRecord& record : marked->records) {
+      // Another replica's by now: it has read the record, or will.
+      if (!ledger_.Holds(record.conversation())) continue;
       parked_.Replay(record);
       // Still to be delivered after a seek: that is what was asked for.
-      if (!ledger_->Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
+      if (!ledger_.Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
     }
     Collect(actions);
   }

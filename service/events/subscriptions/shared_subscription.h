@@ -16,9 +16,9 @@
 
 namespace aulm::gateway {
 
-// Mode SHARED: does for a SharedLedger what the ledger cannot: reads the log, from the hub's ring or on a worker,
-// fetches the bytes of what is handed out, makes frames, keeps time, and writes acknowledgements and parked events.
-// Reads only while there are consumers.
+// Mode SHARED: does for the SharedLedger of this replica's partitions what the ledger cannot: reads the log, from the
+// hub's ring or on a worker, fetches the bytes of what is handed out, makes frames, keeps time, and writes
+// acknowledgements and parked events. Reads only while there are consumers.
 class SharedSubscription final : public DurableSubscription, public HeadWaiter {
  public:
   SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
@@ -27,12 +27,21 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   absl::Status CheckMode(const ConsumerSpec& spec) const override;
   uint64_t Join(const ConsumerSpec& spec, const std::string& stream_id) override ABSL_LOCKS_EXCLUDED(mutex_);
   void Next(uint64_t consumer, FrameSource::FrameCallback done) override ABSL_LOCKS_EXCLUDED(mutex_);
-  void Leave(uint64_t consumer) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void LeaveConsumer(uint64_t consumer) override ABSL_LOCKS_EXCLUDED(mutex_);
   FrameSource::Totals TotalsOf(uint64_t consumer) const override ABSL_LOCKS_EXCLUDED(mutex_);
   void Acknowledge(const v1::AcknowledgeEventsRequest& request, AcknowledgeCallback done) override;
-  absl::StatusOr<v1::ListParkedEventsResponse> ListParked(const v1::ListParkedEventsRequest& request) override;
   absl::StatusOr<uint64_t> ReplayParked(const v1::ReplayParkedEventsRequest& request) override;
-  void Drain() override;
+
+  void Reserve(PartitionSet partitions, const ShareContent& content,
+               const std::vector<state::v1::ParkedRecord>& parked) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Hold(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Abandon(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  PartitionSet Withhold(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Resume(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  ShareContent ContentOf(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  void Forget(PartitionSet partitions) override ABSL_LOCKS_EXCLUDED(mutex_);
+  PartitionSet held() const override ABSL_LOCKS_EXCLUDED(mutex_);
+  size_t consumers() const override ABSL_LOCKS_EXCLUDED(mutex_);
 
   void OnHead() override;
 
@@ -44,7 +53,7 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
     bool started = false;
     bool fetching = false;       // next is kept until the bytes are there
     std::optional<v1::Gap> gap;  // to be told
-    absl::string_view drain;     // the reason; empty: not draining
+    std::string drain;           // the reason; empty: not draining
     absl::Status end;            // not OK: over
     absl::Time last_frame;
     absl::Time drain_at;
@@ -52,17 +61,15 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   };
 
   void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status RestoreFrom(const state::v1::SubscriptionPosition& position) override ABSL_LOCKS_EXCLUDED(mutex_);
-  Position Floor() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  state::v1::SubscriptionShare ShareRecord() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<StateWrite> TakeFirstWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FirstWritten(bool ok) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<StateWrite> TakeWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Written(const std::vector<absl::StatusOr<uint64_t>>& results) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWrites() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MoveTo(const Position& position) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AfterSeek(uint64_t generation) override ABSL_LOCKS_EXCLUDED(mutex_);
-  void EndConsumers(const absl::Status& status, bool with_drain) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FillStats(v1::SubscriptionStats& stats) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DrainConsumers(absl::string_view reason) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void EndConsumers(const absl::Status& status) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillStats(state::v1::ShareStats& share) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The parts of Collect.
   void TakeControlFrames(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -77,7 +84,7 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
 
   // Reading the log on a worker, and what came of it.
   void BeginRead(uint64_t after, bool refill, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ReadOn(uint64_t after, bool refill, uint64_t generation) ABSL_LOCKS_EXCLUDED(mutex_);
+  void ReadOn(uint64_t after, bool refill) ABSL_LOCKS_EXCLUDED(mutex_);
   void FallBehind(uint64_t after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // A batch whose bytes are there goes out; else they are read first.
@@ -85,9 +92,6 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Fetch(SharedBatch batch) ABSL_LOCKS_EXCLUDED(mutex_);
   void Complete(SharedBatch batch, bool fetched) ABSL_LOCKS_EXCLUDED(mutex_);
-
-  // What is on its way back from being parked.
-  void ReplayAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Wake(absl::Duration delay, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<SharedSubscription> Self();
@@ -97,8 +101,8 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   const EventFilter filter_;
   const absl::Duration parked_retention_;
 
-  std::unique_ptr<SharedLedger> ledger_ ABSL_GUARDED_BY(mutex_);
-  SharedLedger::Counts counted_ ABSL_GUARDED_BY(mutex_);  // of ledger_->counts(), in the metrics already
+  SharedLedger ledger_ ABSL_GUARDED_BY(mutex_);
+  SharedLedger::Counts counted_ ABSL_GUARDED_BY(mutex_);  // of ledger_.counts(), in the metrics already
   absl::btree_map<uint64_t, Consumer> consumers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_consumer_ ABSL_GUARDED_BY(mutex_) = 0;
 
@@ -106,6 +110,8 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   bool waiting_at_head_ ABSL_GUARDED_BY(mutex_) = false;
   KeptPages pages_ ABSL_GUARDED_BY(mutex_);
   ParkedEvents parked_ ABSL_GUARDED_BY(mutex_);
+  std::vector<state::v1::ParkedRecord> reserved_parked_ ABSL_GUARDED_BY(mutex_);  // until Hold
+  PartitionSet quiet_told_ ABSL_GUARDED_BY(mutex_) = kNoPartitions;  // partitions that can go, as far as was told
   // Of the round that is on its way, after the position: rows of blocks; deletions of parked records follow.
   std::vector<AckBlocks::Row> rows_ ABSL_GUARDED_BY(mutex_);
 

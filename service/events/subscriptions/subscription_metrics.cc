@@ -15,7 +15,7 @@ prometheus::Family<prometheus::Counter>& Counter(prometheus::Registry& registry,
 
 SubscriptionMetrics::SubscriptionMetrics(prometheus::Registry& registry)
     : lag_events_(Gauge(registry, "aulm_subscription_lag_events",
-                        "Events stored and not yet settled or passed over, by subscription, every few seconds.")),
+                        "Events stored and not yet settled or passed over, by subscription, of this replica's share.")),
       lag_seconds_(Gauge(registry, "aulm_subscription_lag_seconds",
                          "Age of the oldest event that is not settled or passed over, by subscription.")),
       outstanding_(Gauge(registry, "aulm_subscription_outstanding_events",
@@ -25,6 +25,8 @@ SubscriptionMetrics::SubscriptionMetrics(prometheus::Registry& registry)
       parked_(Gauge(registry, "aulm_subscription_parked_events", "Events that are parked, by subscription.")),
       consumers_(Gauge(registry, "aulm_subscription_consumers",
                        "Streams that consume a subscription, waiting ones included.")),
+      partitions_(Gauge(registry, "aulm_subscription_partitions",
+                        "Partitions of a subscription that this replica has, of 64.")),
       deliveries_(
           Counter(registry, "aulm_subscription_deliveries_total", "Events handed to consumers, by subscription.")),
       redeliveries_(Counter(registry, "aulm_subscription_redeliveries_total",
@@ -63,6 +65,7 @@ SubscriptionMetrics::Series* SubscriptionMetrics::Make(const std::string& name) 
   series->oldest_outstanding_seconds = &oldest_outstanding_.Add(labels);
   series->parked_events = &parked_.Add(labels);
   series->consumers = &consumers_.Add(labels);
+  series->partitions = &partitions_.Add(labels);
   series->deliveries = &deliveries_.Add(labels);
   series->redeliveries = &redeliveries_.Add(labels);
   series->missed_deadlines = &missed_deadlines_.Add(labels);
@@ -89,6 +92,7 @@ void SubscriptionMetrics::Release(const std::string& name, Series* series) {
   oldest_outstanding_.Remove(series->oldest_outstanding_seconds);
   parked_.Remove(series->parked_events);
   consumers_.Remove(series->consumers);
+  partitions_.Remove(series->partitions);
   deliveries_.Remove(series->deliveries);
   redeliveries_.Remove(series->redeliveries);
   missed_deadlines_.Remove(series->missed_deadlines);

@@ -25,6 +25,7 @@ class SubscriptionMetrics {
     prometheus::Gauge* oldest_outstanding_seconds;
     prometheus::Gauge* parked_events;
     prometheus::Gauge* consumers;
+    prometheus::Gauge* partitions;
     prometheus::Counter* deliveries;
     prometheus::Counter* redeliveries;
     prometheus::Counter* missed_deadlines;
@@ -57,6 +58,7 @@ class SubscriptionMetrics {
   Gauges& oldest_outstanding_;
   Gauges& parked_;
   Gauges& consumers_;
+  Gauges& partitions_;
   Counters& deliveries_;
   Counters& redeliveries_;
   Counters& missed_deadlines_;

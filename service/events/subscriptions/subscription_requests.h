@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,6 +18,7 @@ namespace aulm::gateway {
 struct NewSubscription {
   v1::Subscription specification;
   LogStart start = Latest{};
+  std::string caller;  // who makes it; empty where callers are not told apart
 };
 
 absl::StatusOr<NewSubscription> CheckRequest(const v1::CreateSubscriptionRequest& request, absl::Time now);

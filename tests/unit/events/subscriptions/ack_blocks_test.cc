@@ -28,7 +28,7 @@ class Rows {
   }
   AckBlocks Load(uint64_t floor) const {
     AckBlocks blocks(floor);
-    for (const auto& [number, row] : rows_) EXPECT_TRUE(blocks.Restore(number, row.first, row.second).ok());
+    for (const auto& [number, row] : rows_) EXPECT_TRUE(blocks.Restore(number, row.first).ok());
     return blocks;
   }
   size_t size() const { return rows_.size(); }
@@ -104,10 +104,44 @@ TEST(AckBlocksTest, ABlockThatTheFloorPassedWhileItWasWrittenIsDeleted) {
   EXPECT_EQ(after[0].expected_revision, 9u);
 }
 
+TEST(AckBlocksTest, MergingKnowsWhatEitherKnewAboveTheLowerFloor) {
+  AckBlocks blocks(9000);
+  blocks.Settle(9002);
+  AckBlocks other(10);
+  other.Settle(12);
+  other.Settle(9004);
+  other.SetAttempts(9002, {2, 0});
+  other.SetAttempts(9005, {3, 0});
+  blocks.Merge(other);
+  EXPECT_EQ(blocks.floor(), 10u);
+  for (const uint64_t sequence : {12, 9002, 9004}) EXPECT_TRUE(blocks.IsSettled(sequence)) << sequence;
+  EXPECT_FALSE(blocks.IsSettled(11));
+  EXPECT_EQ(blocks.settled_above(), 3u);
+  EXPECT_EQ(blocks.AttemptsOf(9002).count, 0u) << "it is settled";
+  EXPECT_EQ(blocks.AttemptsOf(9005).count, 3u);
+  Rows rows;
+  rows.Write(blocks);
+  EXPECT_TRUE(rows.Load(10).IsSettled(12));
+}
+
+TEST(AckBlocksTest, ABlockThatComesBackIsWrittenOverTheEntryThatWasToGo) {
+  AckBlocks blocks(0);
+  Rows rows;
+  blocks.Settle(2);
+  rows.Write(blocks);
+  blocks.RaiseFloor(5000);  // its entry is to be deleted
+  AckBlocks other(0);
+  other.Settle(3);
+  blocks.Merge(other);
+  rows.Write(blocks);
+  EXPECT_EQ(rows.size(), 1u);
+  EXPECT_TRUE(rows.Load(0).IsSettled(3));
+}
+
 TEST(AckBlocksTest, DamagedBlocksAreRefused) {
   AckBlocks blocks(0);
-  EXPECT_FALSE(blocks.Restore(0, "nonsense", 1).ok());
-  EXPECT_FALSE(blocks.Restore(0, "", 1).ok());
+  EXPECT_FALSE(blocks.Restore(0, "nonsense").ok());
+  EXPECT_FALSE(blocks.Restore(0, "").ok());
 }
 
 TEST(AckBlocksTest, IsASetOfSequences) {

@@ -11,13 +11,17 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
+using testing::UnorderedElementsAre;
 using Action = SharedLedger::Action;
 
 // A ledger at a time that the test sets, with consumers that take everything they may.
 class SharedLedgerTest : public testing::Test {
  protected:
   explicit SharedLedgerTest(SharedLedger::Limits limits = {})
-      : ledger(SharedLedger::Rules{absl::Seconds(30), 3, absl::Seconds(1)}, limits, 0) {}
+      : ledger(SharedLedger::Rules{absl::Seconds(30), 3, absl::Seconds(1)}, limits) {
+    ledger.Reserve(kAllPartitions, SharedLedger::Part(0));
+    ledger.Hold(kAllPartitions);
+  }
 
   // The next sequences, one a given conversation.
   void Arrive(const std::vector<uint64_t>& conversations) {
@@ -260,6 +264,89 @@ TEST_F(SmallWindowTest, AStuckConversationMakesRoomForOthersAndComesBackInOrder)
   EXPECT_THAT(order, ElementsAre(1, 2, 3, 4, 5, 6, 7, 8, 9));
   EXPECT_EQ(ledger.blocks().floor(), 10u);
   EXPECT_EQ(ledger.positions(), 0u);
+}
+
+TEST_F(SharedLedgerTest, AWithheldPartitionIsHandedOutNoMoreAndGoesOnceNothingOfItIsOutstanding) {
+  ledger.Join(1, 100);
+  Arrive({7, 7, 8});
+  EXPECT_THAT(TakeSequences(1, 1), ElementsAre(1));
+  const PartitionSet going = PartitionBit(7) | PartitionBit(8);
+  ledger.Withhold(going);
+  EXPECT_EQ(ledger.Quiet(), PartitionBit(8));
+  EXPECT_THAT(TakeSequences(1), IsEmpty());
+  EXPECT_TRUE(Settle(1));
+  EXPECT_EQ(ledger.Quiet(), going);
+  EXPECT_THAT(TakeSequences(1), IsEmpty()) << "its next event is another replica's";
+}
+
+TEST_F(SharedLedgerTest, AWithheldPartitionThatStaysGoesOn) {
+  ledger.Join(1, 100);
+  Arrive({7, 8});
+  ledger.Withhold(PartitionBit(7));
+  EXPECT_THAT(TakeSequences(1), ElementsAre(2));
+  ledger.Resume(PartitionBit(7));
+  EXPECT_THAT(TakeSequences(1), ElementsAre(1));
+}
+
+TEST_F(SharedLedgerTest, APartitionGoesOnElsewhereWithWhatWasSettledAndHowOftenItWasTried) {
+  ledger.Join(1, 100);
+  Arrive({7, 71, 7, 71, 7});  // 7 and 71 are of one partition
+  Take(1);
+  EXPECT_TRUE(Settle(2));
+  EXPECT_TRUE(Settle(1, Action::kRetry, absl::Seconds(5)));
+  ledger.Withhold(PartitionBit(7));
+  const SharedLedger::Part part = ledger.PartOf(PartitionBit(7));
+  ledger.Forget(PartitionBit(7));
+  EXPECT_EQ(ledger.positions(), 0u);
+  EXPECT_EQ(ledger.blocks().floor(), 5u) << "what is left has seen everything";
+
+  SharedLedger other(SharedLedger::Rules{absl::Seconds(30), 3, absl::Seconds(1)}, {});
+  other.Reserve(PartitionBit(7), part);
+  EXPECT_FALSE(other.WantsMore(true)) << "not its own yet";
+  other.Hold(PartitionBit(7));
+  EXPECT_EQ(other.scanned(), 0u);
+  const std::vector<FoundEvent> log = {{1, 7}, {2, 71}, {3, 7}, {4, 71}, {5, 7}};
+  other.TakeIn(log, 5, now);
+  other.Join(9, 100);
+  const SharedLedger::Room room{9, 100};
+  EXPECT_EQ(other.Spread({&room, 1}, now).front().sequence, 4u) << "the retry waits for its time";
+  now += absl::Seconds(5);
+  other.Tick(now);
+  const std::vector<Handout> again = other.Spread({&room, 1}, now);
+  ASSERT_EQ(again.size(), 1u);
+  EXPECT_EQ(again[0].sequence, 1u);
+  EXPECT_EQ(again[0].attempt, 2u);
+}
+
+TEST_F(SharedLedgerTest, APartitionThatComesIsReadAgainFromItsFloorAndNothingElseIs) {
+  ledger.Join(1, 100);
+  ledger.Withhold(PartitionBit(8));
+  ledger.Forget(PartitionBit(8));
+  Arrive({7, 8, 7});
+  EXPECT_THAT(TakeSequences(1), ElementsAre(1));
+  EXPECT_TRUE(Settle(1));
+  ledger.Reserve(PartitionBit(8), SharedLedger::Part(0));
+  EXPECT_EQ(ledger.blocks().floor(), 0u) << "the newcomer is not further";
+  ledger.Hold(PartitionBit(8));
+  EXPECT_EQ(ledger.scanned(), 0u);
+  const std::vector<FoundEvent> log = {{1, 7}, {2, 8}, {3, 7}};
+  ledger.TakeIn(log, 3, now);
+  EXPECT_THAT(TakeSequences(1), UnorderedElementsAre(2, 3));
+  EXPECT_TRUE(Settle(2));
+  EXPECT_TRUE(Settle(3));
+  EXPECT_EQ(ledger.blocks().floor(), 3u);
+}
+
+TEST_F(SharedLedgerTest, WhatWasReservedInVainHoldsNothingUp) {
+  ledger.Withhold(PartitionBit(8));
+  ledger.Forget(PartitionBit(8));
+  Arrive({7});
+  ledger.Reserve(PartitionBit(8), SharedLedger::Part(0));
+  ledger.Abandon(PartitionBit(8));
+  ledger.Join(1, 100);
+  Take(1);
+  EXPECT_TRUE(Settle(1));
+  EXPECT_EQ(ledger.blocks().floor(), 1u);
 }
 
 }  // namespace

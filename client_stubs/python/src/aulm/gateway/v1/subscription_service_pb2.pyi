@@ -161,7 +161,7 @@ class SubscriptionStats(google.protobuf.message.Message):
     CONSUMERS_FIELD_NUMBER: builtins.int
     ACKNOWLEDGED_CURSOR_FIELD_NUMBER: builtins.int
     lag_events: builtins.int
-    """Events stored and not yet settled or passed over, those among them that the filter would leave out included."""
+    """Events stored and not yet settled; among those not looked at yet, the ones that the filter leaves out count, too."""
     outstanding_events: builtins.int
     """Deliveries that wait for their settlement."""
     parked_events: builtins.int

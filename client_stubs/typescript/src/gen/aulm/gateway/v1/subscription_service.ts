@@ -153,7 +153,7 @@ export interface Subscription {
 
 /** How far a subscription is, at the time of the answer. */
 export interface SubscriptionStats {
-  /** Events stored and not yet settled or passed over, those among them that the filter would leave out included. */
+  /** Events stored and not yet settled; among those not looked at yet, the ones that the filter leaves out count, too. */
   lagEvents: number;
   /** The age of the oldest of them; 0 when there is none. */
   lag:

@@ -1,0 +1,123 @@
+#include "service/events/subscriptions/subscription_records.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "service/base/log.h"
+#include "service/base/status_details.h"
+#include "service/events/log_position.h"
+#include "service/events/subscriptions/blocking_state.h"
+#include "service/events/subscriptions/parked_records.h"
+#include "service/events/subscriptions/share_records.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr absl::Duration kRetryWhenFull = absl::Seconds(5);
+
+absl::Status StoreFailed(const absl::Status& cause) {
+  return GatewayError(GatewayReason::kStoreUnavailable,
+                      absl::StrCat("subscriptions cannot be read or stored: ", cause.message()));
+}
+
+absl::StatusOr<state::v1::SubscriptionRecord> EqualOrTaken(const NewSubscription& wanted,
+                                                           const state::v1::SubscriptionRecord& there) {
+  if (google::protobuf::util::MessageDifferencer::Equals(there.specification(), wanted.specification)) return there;
+  const std::string& name = wanted.specification.name();
+  absl::Status status = GatewayError(
+      GatewayReason::kSubscriptionExists,
+      absl::StrCat("subscription ", name, " exists with another specification: delete it first, or choose a name"));
+  SetResourceInfo(status, "subscription", name, "exists");
+  return status;
+}
+
+}  // namespace
+
+absl::Status SubscriptionNotFound(const std::string& name) {
+  absl::Status status = GatewayError(GatewayReason::kSubscriptionNotFound,
+                                     absl::StrCat("there is no subscription ", name, ": create it first"));
+  SetResourceInfo(status, "subscription", name, "not found");
+  return status;
+}
+
+absl::StatusOr<state::v1::SubscriptionRecord> ReadSubscription(StateStore& state, const std::string& name) {
+  const absl::StatusOr<std::optional<StateEntry>> stored = GetNow(state, kSubscriptions, name);
+  if (!stored.ok()) return StoreFailed(stored.status());
+  if (!stored->has_value()) return SubscriptionNotFound(name);
+  state::v1::SubscriptionRecord record;
+  if (!record.ParseFromString((*stored)->value)) {
+    return StoreFailed(absl::DataLossError(absl::StrCat("subscription ", name, " cannot be decoded")));
+  }
+  return record;
+}
+
+absl::StatusOr<state::v1::SubscriptionRecord> CreateSubscription(const NewSubscription& subscription, size_t max,
+                                                                 StateStore& state, EventLog& log, Clock& clock,
+                                                                 Random& random) {
+  const std::string& name = subscription.specification.name();
+  const absl::StatusOr<state::v1::SubscriptionRecord> there = ReadSubscription(state, name);
+  if (there.ok()) return EqualOrTaken(subscription, *there);
+  if (!HasReason(there.status(), GatewayReason::kSubscriptionNotFound)) return there.status();
+  const absl::StatusOr<std::vector<StateEntry>> all = ListNow(state, kSubscriptions, "", "", max);
+  if (!all.ok()) return StoreFailed(all.status());
+  if (all->size() >= max) {
+    absl::Status status =
+        GatewayError(GatewayReason::kOverloaded, absl::StrCat("there are ", max, " subscriptions: delete one first"));
+    SetRetryDelay(status, kRetryWhenFull);
+    return status;
+  }
+  const absl::StatusOr<Position> start = ResolveStart(log, subscription.start);
+  if (!start.ok()) return start.status();
+
+  state::v1::SubscriptionRecord record;
+  *record.mutable_specification() = subscription.specification;
+  record.set_id(random.Uuid());
+  record.set_create_ms(absl::ToUnixMillis(clock.Now()));
+  record.set_caller(subscription.caller);
+  // The name last: a subscription that nobody knows how far it is would be of no use.
+  const std::string key = random.Uuid();
+  ShareContent content;
+  content.record.set_floor(start->sequence);
+  content.record.set_fingerprint(start->fingerprint);
+  content.part = SharedLedger::Part(start->sequence);
+  if (absl::Status status = WriteShare(state, record.id(), key, content); !status.ok()) return StoreFailed(status);
+  const Assignment assignment = Assignment::Vacant(key, log.Info().epoch, /*generation=*/0, /*last_epoch=*/0);
+  const absl::StatusOr<uint64_t> assigned = WriteAssignment(state, record.id(), assignment, 0);
+  if (!assigned.ok()) return StoreFailed(assigned.status());
+  const auto named = WriteNow(state, {{kSubscriptions, name, record.SerializeAsString(), 0}});
+  if (!named[0].ok()) {
+    WriteNow(state, {{kAssignments, record.id(), std::nullopt, std::nullopt}});
+    DeleteShare(state, record.id(), key);
+    if (!absl::IsAborted(named[0].status())) return StoreFailed(named[0].status());
+    const absl::StatusOr<state::v1::SubscriptionRecord> faster = ReadSubscription(state, name);
+    return faster.ok() ? EqualOrTaken(subscription, *faster) : faster.status();
+  }
+  LogLine(LogLevel::kInfo, "subscription_created")
+      .Field("subscription", name)
+      .Field("mode", v1::SubscriptionMode_Name(subscription.specification.mode()))
+      .Field("after_sequence", start->sequence);
+  return record;
+}
+
+absl::Status DeleteSubscription(StateStore& state, const std::string& name) {
+  const absl::StatusOr<state::v1::SubscriptionRecord> record = ReadSubscription(state, name);
+  if (!record.ok()) return record.status();
+  const auto deleted = WriteNow(state, {{kSubscriptions, name, std::nullopt, std::nullopt}});
+  if (!deleted[0].ok()) return StoreFailed(deleted[0].status());
+  LogLine(LogLevel::kInfo, "subscription_deleted").Field("subscription", name);
+  // The rest means nothing without the record: what fails here only takes room. Without an assignment whoever has a
+  // part of it finds out.
+  WriteNow(state, {{kAssignments, record->id(), std::nullopt, std::nullopt}});
+  const std::string prefix = absl::StrCat(record->id(), "/");
+  for (const char* const bucket : {kShares, kAcks, kParkedEvents}) {
+    if (absl::Status status = DeleteAllNow(state, bucket, prefix); !status.ok()) {
+      LogLine(LogLevel::kWarn, "subscription_leftovers").Field("subscription", name).Field("bucket", bucket);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace aulm::gateway
