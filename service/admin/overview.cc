@@ -89,14 +89,13 @@ json::array DescribeQuotas(const MetricValues& metrics) {
 
 // Those on which most sends wait come first.
 json::object DescribePacing(const OverviewSources& sources) {
-  std::vector<Pacer::Lane> lanes = sources.pacer.Lanes();
+  std::vector<Pacer::Lane> lanes = sources.pacer.Lanes(kMostEntries);
   std::sort(lanes.begin(), lanes.end(), [](const Pacer::Lane& a, const Pacer::Lane& b) {
     return std::tie(b.waiting, a.account, a.session_id, a.replies) <
            std::tie(a.waiting, b.account, b.session_id, b.replies);
   });
   json::array list;
   for (const Pacer::Lane& lane : lanes) {
-    if (list.size() == kMostEntries) break;
     list.push_back({{"account", Text(lane.account)},
                     {"session", Text(lane.session_id)},
                     {"lane", lane.replies ? "replies" : "cold"},
@@ -105,7 +104,7 @@ json::object DescribePacing(const OverviewSources& sources) {
                     {"sent_today", lane.sent_today},
                     {"limit_today", lane.limit_today}});
   }
-  return {{"waiting", sources.pacer.waiting()}, {"count", lanes.size()}, {"lanes", std::move(list)}};
+  return {{"waiting", sources.pacer.waiting()}, {"lanes", std::move(list)}};
 }
 
 json::object DescribeStreams(const EventStreams& streams) {

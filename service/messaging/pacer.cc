@@ -212,22 +212,24 @@ size_t Pacer::waiting() const {
   return tickets_.size();
 }
 
-std::vector<Pacer::Lane> Pacer::Lanes() const {
+std::vector<Pacer::Lane> Pacer::Lanes(size_t most) const {
   const absl::Time now = clock_.Now();
   std::vector<Lane> lanes;
   absl::MutexLock lock(&mutex_);
-  lanes.reserve(queues_.size());
-  for (const auto& [name, queue] : queues_) {
-    if (!queue->known && queue->size == 0) continue;
-    const std::pair<std::string, std::string> key = absl::StrSplit(queue->key, absl::MaxSplits('/', 1));
-    Lane& lane = lanes.emplace_back();
-    lane.account = key.first;
-    lane.session_id = key.second;
-    lane.replies = queue->replies;
-    lane.waiting = queue->size;
-    lane.next_slot = queue->Slot();
-    lane.sent_today = queue->record.day() == DayOf(now) ? queue->record.sends_of_day() : 0;
-    lane.limit_today = queue->pace->LimitOf(absl::ToCivilDay(now, absl::UTCTimeZone()));
+  for (const bool waiting : {true, false}) {
+    for (const auto& [name, queue] : queues_) {
+      if ((queue->size > 0) != waiting || !(waiting || queue->known)) continue;
+      if (lanes.size() == most) return lanes;
+      const std::pair<std::string, std::string> key = absl::StrSplit(queue->key, absl::MaxSplits('/', 1));
+      Lane& lane = lanes.emplace_back();
+      lane.account = key.first;
+      lane.session_id = key.second;
+      lane.replies = queue->replies;
+      lane.waiting = queue->size;
+      lane.next_slot = queue->Slot();
+      lane.sent_today = queue->record.day() == DayOf(now) ? queue->record.sends_of_day() : 0;
+      lane.limit_today = queue->pace->LimitOf(absl::ToCivilDay(now, absl::UTCTimeZone()));
+    }
   }
   return lanes;
 }

@@ -77,8 +77,8 @@ class Pacer {
     int64_t sent_today = 0;   // the UTC day's, over both lanes
     int64_t limit_today = 0;  // 0: none
   };
-  // Those that were used lately, in no order; to look at.
-  std::vector<Lane> Lanes() const ABSL_LOCKS_EXCLUDED(mutex_);
+  // To look at: at most so many, those on which sends wait before others that were used lately, else in no order.
+  std::vector<Lane> Lanes(size_t most) const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Waiter {

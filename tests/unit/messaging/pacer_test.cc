@@ -80,6 +80,27 @@ TEST_F(PacerTest, BurstGoesAtOnceThenOneEveryInterval) {
   EXPECT_EQ(went_[4], std::make_pair(std::string("e"), absl::Duration(absl::Seconds(4))));
 }
 
+TEST_F(PacerTest, ShowsItsLanesThoseOnWhichSendsWaitFirst) {
+  const auto pacer = Replica();
+  for (const char* name : {"a", "b", "c", "d", "e"}) Wait(*pacer, name);
+  recent_.Note("default", kSession, "+966512345678", clock_.Now());
+  Wait(*pacer, "reply");
+
+  const std::vector<Pacer::Lane> lanes = pacer->Lanes(10);
+
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes[0].account, "default");
+  EXPECT_EQ(lanes[0].session_id, kSession);
+  EXPECT_FALSE(lanes[0].replies);
+  EXPECT_EQ(lanes[0].waiting, 2u);
+  EXPECT_EQ(lanes[0].next_slot - clock_.Now(), absl::Seconds(2));
+  EXPECT_EQ(lanes[0].sent_today, 3);
+  EXPECT_EQ(lanes[0].limit_today, 0);
+  EXPECT_TRUE(lanes[1].replies);
+  EXPECT_EQ(lanes[1].waiting, 0u);
+  EXPECT_EQ(pacer->Lanes(1).size(), 1u);
+}
+
 TEST_F(PacerTest, JitterMovesTheNextSlotByAPartOfTheInterval) {
   pace_.jitter = 0.2;
   pace_.burst = 1;
