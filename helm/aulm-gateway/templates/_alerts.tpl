@@ -246,6 +246,13 @@ alerts:
     summary: The store's volume is filling.
     description: {{ printf "%s of the volume is free." "{{ $value | humanizePercentage }}" | quote }}
   {{- end }}
+  - alert: AulmGatewayShownCertificateExpiring
+    expr: |-
+      min by (namespace, job, listener) (aulm_gateway_tls_certificate_expiry_timestamp_seconds{ {{- $s -}} }) - time() < 86400 * {{ $t.certificateDays }}
+    for: 1h
+    severity: warning
+    summary: A listener shows a certificate that ends soon.
+    description: {{ printf "The certificate of the %s listener ends in %s." "{{ $labels.listener }}" "{{ $value | humanizeDuration }}" | quote }}
   {{- $certificates := list }}
   {{- range $listener := list "grpc" "webhook" }}
   {{- with (get $.Values $listener).tls }}
