@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -77,7 +78,8 @@ class RawHttpClient {
     connected_ =
         absl::SimpleAtoi(parts.second, &port) && ::inet_pton(AF_INET, parts.first.c_str(), &peer.sin_addr) == 1;
     peer.sin_port = htons(static_cast<uint16_t>(port));
-    connected_ = connected_ && ::connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)) == 0;
+    connected_ = connected_ && (::connect(socket_, reinterpret_cast<const sockaddr*>(&peer), sizeof(peer)) == 0 ||
+                                (errno == EINTR && EndsConnected()));
     return connected_;
   }
 
@@ -153,6 +155,15 @@ class RawHttpClient {
   }
 
  private:
+  // After a signal, connecting goes on by itself: waits for its end.
+  bool EndsConnected() const {
+    pollfd writable{socket_, POLLOUT, 0};
+    while (::poll(&writable, 1, -1) < 0 && errno == EINTR) continue;
+    int error = 0;
+    socklen_t size = sizeof(error);
+    return ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+  }
+
   bool ReadMore() {
     char bytes[16384];
     ssize_t got;
