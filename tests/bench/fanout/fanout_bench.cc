@@ -6,72 +6,47 @@
 //
 // Usage: fanout_bench [quick] [fan-out] [live] [idle] [replay]; without a part, all. Needs fanout_server in the folder
 // of the built programs.
-#include <time.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "tests/bench/fanout/stream_load.h"
-#include "tests/support/child_process.h"
+#include "tests/bench/support/bench_report.h"
+#include "tests/bench/support/server_process.h"
 
 namespace aulm::gateway {
 namespace {
 
 constexpr int kStreams = 50;
 constexpr int kConnections = 10;
+constexpr int kRounds = 3;
 
-// A fanout_server and its address.
+// A fanout_server.
 class Server {
  public:
-  explicit Server(const std::vector<std::string>& arguments) : child_(Start(arguments)) {
-    const auto line = child_.ReadLine(absl::Minutes(2));
-    if (!line.ok()) {
-      std::fprintf(stderr, "fanout_server did not start: %s\n", line.status().ToString().c_str());
-      std::exit(1);
-    }
-    address_ = line->substr(line->rfind(' ') + 1);
-  }
+  explicit Server(std::vector<std::string> arguments) : process_(Command(std::move(arguments))) {}
 
-  const std::string& address() const { return address_; }
-
+  const std::string& address() const { return process_.address(); }
+  pid_t pid() const { return process_.pid(); }
   // User and system time used so far.
-  absl::Duration Cpu() const {
-    clockid_t clock;
-    timespec used;
-    if (clock_getcpuclockid(child_.pid(), &clock) != 0 || clock_gettime(clock, &used) != 0) return absl::ZeroDuration();
-    return absl::DurationFromTimespec(used);
-  }
-
-  int64_t ResidentBytes() const {
-    std::ifstream statm(absl::StrCat("/proc/", child_.pid(), "/statm"));
-    int64_t size = 0, resident = 0;
-    statm >> size >> resident;
-    return resident * sysconf(_SC_PAGESIZE);
-  }
+  absl::Duration Cpu() const { return CpuOf(process_.pid()); }
 
  private:
-  static ChildProcess Start(const std::vector<std::string>& arguments) {
-    std::vector<std::string> command = {BinaryPath("fanout_server")};
-    command.insert(command.end(), arguments.begin(), arguments.end());
-    auto child = ChildProcess::Start(command, {}, "/dev/null");
-    if (!child.ok()) {
-      std::fprintf(stderr, "%s\n", child.status().ToString().c_str());
-      std::exit(1);
-    }
-    return *std::move(child);
+  static std::vector<std::string> Command(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), BinaryPath("fanout_server"));
+    return arguments;
   }
 
-  ChildProcess child_;
-  std::string address_;
+  ServerProcess process_;
 };
 
 // A folder that goes with this.
@@ -107,10 +82,9 @@ v1::SubscribeEventsRequest FromEarliest(int batch) {
   return request;
 }
 
-void FanOut(int scale) {
+void FanOut(BenchReport& report, int scale) {
   const int events = 100'000 / scale;
-  std::printf("Fan-out to %d streams on %d connections\n", kStreams, kConnections);
-  std::printf("%-10s %12s %14s %18s %10s\n", "", "events/frame", "deliveries/s", "CPU us/delivery", "CPU / raw");
+  report.Begin("fan-out", absl::StrCat("Fan-out to ", kStreams, " streams on ", kConnections, " connections"));
   Server gateway({"ring", absl::StrCat(events)});
   for (const int batch : {1, 16, 128, 256}) {
     StreamLoad::Options options;
@@ -120,16 +94,25 @@ void FanOut(int scale) {
     options.request = FromEarliest(batch);
     const Server raw({"raw", absl::StrCat(events), absl::StrCat(batch)});
     Run(raw, options);  // warm-up
-    const Figures floor = Run(raw, options);
     Run(gateway, options);
-    const Figures ours = Run(gateway, options);
-    std::printf("%-10s %12d %14.0f %18.3f\n", "raw", batch, floor.per_second, floor.cpu_us);
-    std::printf("%-10s %12d %14.0f %18.3f %10.2f\n", "gateway", batch, ours.per_second, ours.cpu_us,
-                ours.cpu_us / floor.cpu_us);
+    std::vector<double> rates[2], cpus[2];
+    for (int round = 0; round < kRounds; ++round) {
+      for (int i = 0; i < 2; ++i) {
+        const Figures figures = Run(i == 0 ? raw : gateway, options);
+        rates[i].push_back(figures.per_second);
+        cpus[i].push_back(figures.cpu_us);
+      }
+    }
+    for (int i = 0; i < 2; ++i) {
+      report.Row({{"events/frame", absl::StrCat(batch)}, {"server", i == 0 ? "raw bytes" : "gateway"}},
+                 {{"deliveries/s", Median(rates[i])},
+                  {"cpu_us/delivery", Median(cpus[i])},
+                  {"cpu/raw", Median(cpus[i]) / Median(cpus[0])}});
+    }
   }
 }
 
-void Live(int scale) {
+void Live(BenchReport& report, int scale) {
   constexpr int kLiveStreams = 1000, kRate = 100;
   const int seconds = std::max(2, 10 / scale);
   const Folder folder;
@@ -145,17 +128,17 @@ void Live(int scale) {
   load.WaitForEvents();
   const absl::Duration cpu = server.Cpu() - before;
   const std::vector<absl::Duration> latencies = load.Latencies();
-  std::printf("\nLive: %d streams x %d events/s for %d s, SQLite FULL; append (before its commit) to receive\n",
-              kLiveStreams, kRate, seconds);
-  std::printf("p50 %.1f ms   p99 %.1f ms   max %.1f ms   server CPU %.0f %% of a core, %.2f us/delivery\n",
-              absl::ToDoubleMilliseconds(latencies[latencies.size() / 2]),
-              absl::ToDoubleMilliseconds(latencies[latencies.size() * 99 / 100]),
-              absl::ToDoubleMilliseconds(latencies.back()), 100 * absl::ToDoubleSeconds(cpu) / seconds,
-              absl::ToDoubleMicroseconds(cpu) / static_cast<double>(latencies.size()));
+  report.Begin("live", absl::StrCat("Live: ", kLiveStreams, " streams x ", kRate, " events/s for ", seconds,
+                                    " s, SQLite FULL; append (before its commit) to receive"));
+  report.Row({{"streams", absl::StrCat(kLiveStreams)}},
+             {{"p50_ms", absl::ToDoubleMilliseconds(latencies[latencies.size() / 2])},
+              {"p99_ms", absl::ToDoubleMilliseconds(latencies[latencies.size() * 99 / 100])},
+              {"max_ms", absl::ToDoubleMilliseconds(latencies.back())},
+              {"cpu_cores", absl::ToDoubleSeconds(cpu) / seconds},
+              {"cpu_us/delivery", absl::ToDoubleMicroseconds(cpu) / static_cast<double>(latencies.size())}});
 }
 
-void Idle(int scale) {
-  const int streams = 5000 / scale;
+void IdleStreams(BenchReport& report, int streams) {
   const Server server({"ring", "1000"});
   {
     StreamLoad::Options warm_up;
@@ -164,26 +147,30 @@ void Idle(int scale) {
     StreamLoad load(server.address(), warm_up);
     load.WaitForStarted();
   }
-  const int64_t before = server.ResidentBytes();
+  const int64_t before = ResidentBytesOf(server.pid());
   StreamLoad::Options options;
   options.streams = streams;
   options.connections = 20;
   StreamLoad load(server.address(), options);
   load.WaitForStarted();
-  const int64_t after = server.ResidentBytes();
+  const int64_t after = ResidentBytesOf(server.pid());
   const absl::Duration cpu = server.Cpu();
   absl::SleepFor(absl::Seconds(20));
-  std::printf("\nIdle: %d streams on 20 connections: %.1f KB each; CPU %.2f %% of a core (heartbeats)\n", streams,
-              static_cast<double>(after - before) / 1024 / streams,
-              100 * absl::ToDoubleSeconds(server.Cpu() - cpu) / 20);
+  report.Row({{"streams", absl::StrCat(streams)}}, {{"kb/stream", static_cast<double>(after - before) / 1024 / streams},
+                                                    {"resident_mb", static_cast<double>(after) / (1 << 20)},
+                                                    {"cpu_cores", absl::ToDoubleSeconds(server.Cpu() - cpu) / 20}});
 }
 
-void Replay(int scale) {
+void Idle(BenchReport& report, int scale) {
+  report.Begin("idle", "Idle streams on 20 connections, with their heartbeats");
+  for (const int streams : {500, 2000, 5000}) IdleStreams(report, streams / scale);
+}
+
+void Replay(BenchReport& report, int scale) {
   const int events = 500'000 / scale;
   const Folder folder;
   const Server server({"disk", absl::StrCat(events), folder.path()});
-  std::printf("\nReplay of %d events from the disk (SQLite), behind the ring\n", events);
-  std::printf("%-28s %14s %18s\n", "", "events/s", "CPU us/event");
+  report.Begin("replay", absl::StrCat("Replay of ", events, " events from the disk (SQLite), behind the ring"));
   for (const int streams : {1, 4}) {
     StreamLoad::Options options;
     options.streams = streams;
@@ -192,8 +179,8 @@ void Replay(int scale) {
     options.request = FromEarliest(0);
     Run(server, options);
     const Figures figures = Run(server, options);
-    std::printf("%-28s %14.0f %18.3f\n", absl::StrCat(streams, " stream(s)").c_str(), figures.per_second,
-                figures.cpu_us);
+    report.Row({{"replay", absl::StrCat(streams, " stream(s)")}},
+               {{"events/s", figures.per_second}, {"cpu_us/event", figures.cpu_us}});
   }
   // A filter that the last event alone passes: everything is looked at, nothing delivered until then.
   StreamLoad::Options options;
@@ -205,8 +192,9 @@ void Replay(int scale) {
   StreamLoad load(server.address(), options);
   load.WaitForEvents();
   const double seconds = absl::ToDoubleSeconds(absl::Now() - begun);
-  std::printf("%-28s %14.0f %18.3f\n", "1 stream, all filtered out", events / seconds,
-              absl::ToDoubleMicroseconds(server.Cpu() - before) / events);
+  report.Row(
+      {{"replay", "all filtered out"}},
+      {{"events/s", events / seconds}, {"cpu_us/event", absl::ToDoubleMicroseconds(server.Cpu() - before) / events}});
 }
 
 }  // namespace
@@ -216,10 +204,11 @@ int main(int argc, char** argv) {
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
   std::set<std::string> words(argv + 1, argv + argc);
   const int scale = words.erase("quick") > 0 ? 10 : 1;
+  aulm::gateway::BenchReport report("fanout");
   const auto wanted = [&words](const char* part) { return words.empty() || words.count(part) > 0; };
-  if (wanted("fan-out")) aulm::gateway::FanOut(scale);
-  if (wanted("live")) aulm::gateway::Live(scale);
-  if (wanted("idle")) aulm::gateway::Idle(scale);
-  if (wanted("replay")) aulm::gateway::Replay(scale);
+  if (wanted("fan-out")) aulm::gateway::FanOut(report, scale);
+  if (wanted("live")) aulm::gateway::Live(report, scale);
+  if (wanted("idle")) aulm::gateway::Idle(report, scale);
+  if (wanted("replay")) aulm::gateway::Replay(report, scale);
   return 0;
 }

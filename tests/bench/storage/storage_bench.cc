@@ -23,6 +23,7 @@
 #include "service/base/system_clock.h"
 #include "service/base/system_random.h"
 #include "service/storage/store.h"
+#include "tests/bench/support/bench_report.h"
 
 namespace aulm::gateway {
 namespace {
@@ -87,21 +88,23 @@ class Bench {
   Bench(std::string folder, int events) : folder_(std::move(folder)), events_(events) {}
 
   void Run() {
-    absl::PrintF("%d events\n%-66s %10s %7s %10s %7s %6s\n", events_, "", "store /s", "us CPU", "bare /s", "us CPU",
-                 "ratio");
+    report_.Begin("append", absl::StrCat("Appends, ", events_, " events at most"));
     for (const int in_flight : {1, 10, 100, 1000}) Append(in_flight);
+    report_.Begin("read", "Reads of the log");
     Read();
+    report_.Begin("state", "State");
     State();
   }
 
  private:
   void Row(absl::string_view what, const Figure& ours, const Figure& bare = {}) {
-    absl::PrintF("%-66s %10.0f %7.2f", what, ours.per_second, ours.cpu_us);
+    BenchReport::Numbers figures = {{"store/s", ours.per_second}, {"store_cpu_us", ours.cpu_us}};
     if (bare.per_second > 0) {
-      absl::PrintF(" %10.0f %7.2f %6.2f", bare.per_second, bare.cpu_us, ours.per_second / bare.per_second);
+      figures.insert(
+          figures.end(),
+          {{"bare/s", bare.per_second}, {"bare_cpu_us", bare.cpu_us}, {"cpu/bare", ours.cpu_us / bare.cpu_us}});
     }
-    absl::PrintF("\n");
-    fflush(stdout);
+    report_.Row({{"operation", std::string(what)}}, figures);
   }
 
   Store Open(const std::string& name) {
@@ -147,10 +150,16 @@ class Bench {
     }
     const Figure ours = meter.Of(count);
     std::sort(latencies.begin(), latencies.end());
-    Row(absl::StrFormat("append, %d in flight (p50 %.2f ms, p99 %.2f ms, max %.1f ms)", in_flight,
-                        latencies[latencies.size() / 2] * 1e3, latencies[latencies.size() * 99 / 100] * 1e3,
-                        latencies.back() * 1e3),
-        ours, BareAppend(count, std::min(in_flight, 128)));
+    const Figure bare = BareAppend(count, std::min(in_flight, 128));
+    report_.Row({{"operation", absl::StrCat("append, ", in_flight, " in flight")}},
+                {{"store/s", ours.per_second},
+                 {"store_cpu_us", ours.cpu_us},
+                 {"bare/s", bare.per_second},
+                 {"bare_cpu_us", bare.cpu_us},
+                 {"cpu/bare", ours.cpu_us / bare.cpu_us},
+                 {"p50_ms", latencies[latencies.size() / 2] * 1e3},
+                 {"p99_ms", latencies[latencies.size() * 99 / 100] * 1e3},
+                 {"max_ms", latencies.back() * 1e3}});
   }
 
   Figure BareAppend(int count, int batch) {
@@ -300,6 +309,7 @@ class Bench {
 
   const std::string folder_;
   const int events_;
+  BenchReport report_{"storage"};
   SystemClock clock_;
   SystemRandom random_;
   std::vector<std::unique_ptr<prometheus::Registry>> registries_;

@@ -1,5 +1,6 @@
 // A stand-in for aulm that does as little as an HTTP/1.1 server can: one epoll thread that answers every request with
-// the same 201. It is the fixed cost that every measured path shares. Prints "listening upstream host:port".
+// a 201 that is ready, but for a message id of its own. It is the fixed cost that every measured path shares. Prints
+// "listening upstream host:port".
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -25,6 +26,16 @@ std::string Answer() {
          "x-request-id: 7f1d2a34-5b6c-4d7e-8f90-a1b2c3d4e5f6\r\nx-ratelimit-limit: 1000000\r\n"
          "x-ratelimit-remaining: 999999\r\nx-ratelimit-reset: 2030-01-01T00:00:00.000Z\r\ncontent-length: " +
          std::to_string(sizeof(kBody) - 1) + "\r\n\r\n" + kBody;
+}
+
+// Message ids are as random as aulm's: what is kept under them must not come in order.
+void PutMessageId(std::string& answer, size_t at) {
+  static uint64_t state = 88172645463325252;
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  constexpr char kHex[] = "0123456789ABCDEF";
+  for (size_t i = 0; i < 16; ++i) answer[at + i] = kHex[(state >> (4 * i)) & 0xf];
 }
 
 // Takes whole requests off the front of `input`; how many there were.
@@ -61,7 +72,8 @@ int main() {
   event.events = EPOLLIN;
   event.data.fd = listener;
   epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-  const std::string answer = Answer();
+  std::string answer = Answer();
+  const size_t message_id = answer.find("3EB0") + 4;
   std::unordered_map<int, std::string> inputs;
   std::array<epoll_event, 256> ready;
   std::array<char, 65536> buffer;
@@ -87,6 +99,7 @@ int main() {
       std::string& input = inputs[fd];
       input.append(buffer.data(), static_cast<size_t>(got));
       for (int left = TakeRequests(input); left > 0; --left) {
+        PutMessageId(answer, message_id);
         if (write(fd, answer.data(), answer.size()) < 0) break;
       }
     }

@@ -9,20 +9,17 @@
 // Usage: webhook_bench [deliveries per run, 60000 by default]. Its stores are folders below TMPDIR, else the working
 // directory's.
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "tests/bench/peers/peers.h"
+#include "tests/bench/support/bench_report.h"
+#include "tests/bench/support/server_process.h"
 #include "tests/bench/webhook/webhook_load.h"
 #include "tests/support/child_process.h"
 #include "tests/support/gateway_process.h"
@@ -45,33 +42,17 @@ struct Figures {
   std::vector<double> p99_ms;
 };
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 [[noreturn]] void Fail(absl::string_view what) {
   std::fprintf(stderr, "webhook_bench: %s\n", std::string(what).c_str());
   std::exit(1);
 }
 
-// User and system time of a process, in microseconds.
-double CpuMicroseconds(pid_t pid) {
-  std::ifstream stat(absl::StrCat("/proc/", pid, "/stat"));
-  const std::string text((std::istreambuf_iterator<char>(stat)), std::istreambuf_iterator<char>());
-  const std::vector<std::string> fields = absl::StrSplit(text.substr(text.rfind(')') + 2), ' ');
-  double user = 0;
-  double system = 0;
-  if (!absl::SimpleAtod(fields[11], &user) || !absl::SimpleAtod(fields[12], &system)) Fail("a server has gone");
-  return (user + system) * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
-}
-
 void Run(const Server& server, size_t connections, size_t count, Figures& figures) {
   static int run = 0;
   const std::vector<std::string> deliveries = MakeDeliveries(count, ++run, "whsec_test");
-  const double before = CpuMicroseconds(server.pid);
+  const absl::Duration before = CpuOf(server.pid);
   const WebhookLoad load = PostDeliveries(deliveries, server.address, connections);
-  const double used = CpuMicroseconds(server.pid) - before;
+  const double used = absl::ToDoubleMicroseconds(CpuOf(server.pid) - before);
   if (load.refused > 0) Fail(absl::StrCat(server.name, " refused ", load.refused, " deliveries"));
   figures.per_second.push_back(load.per_second);
   figures.cpu_us.push_back(used / static_cast<double>(count));
@@ -79,9 +60,9 @@ void Run(const Server& server, size_t connections, size_t count, Figures& figure
   figures.p99_ms.push_back(load.p99_ms);
 }
 
-void PrintTable(const std::vector<Server>& servers, size_t most) {
-  std::printf("%-14s %12s %12s %10s %8s %16s %12s %20s\n", "webhooks", "connections", "per second", "median ms",
-              "p99 ms", "CPU us/webhook", "CPU / bare", "CPU / aulm-gateway");
+void Measure(const std::vector<Server>& servers, size_t most) {
+  BenchReport report("webhook");
+  report.Begin("durable", "Webhooks, each durable before its 200 (SQLite, synchronous=FULL)");
   for (const size_t connections : {1, 64, 256}) {
     const size_t count = connections == 1 ? std::max<size_t>(most / 10, 100) : most;
     std::vector<Figures> figures(servers.size());
@@ -89,10 +70,14 @@ void PrintTable(const std::vector<Server>& servers, size_t most) {
       for (size_t i = 0; i < servers.size(); ++i) Run(servers[i], connections, count, figures[i]);
     }
     for (size_t i = 0; i < servers.size(); ++i) {
-      std::printf("%-14s %12zu %12.0f %10.2f %8.2f %16.1f %12.2f %20.2f\n", servers[i].name, connections,
-                  Median(figures[i].per_second), Median(figures[i].median_ms), Median(figures[i].p99_ms),
-                  Median(figures[i].cpu_us), Median(figures[i].cpu_us) / Median(figures[0].cpu_us),
-                  Median(figures[i].cpu_us) / Median(figures[1].cpu_us));
+      const double cpu_us = Median(figures[i].cpu_us);
+      report.Row({{"connections", absl::StrCat(connections)}, {"server", servers[i].name}},
+                 {{"webhooks/s", Median(figures[i].per_second)},
+                  {"p50_ms", Median(figures[i].median_ms)},
+                  {"p99_ms", Median(figures[i].p99_ms)},
+                  {"cpu_us", cpu_us},
+                  {"cpu/bare", cpu_us / Median(figures[0].cpu_us)},
+                  {"cpu/aulm-gateway", cpu_us / Median(figures[1].cpu_us)}});
     }
   }
 }
@@ -118,7 +103,7 @@ int Main(size_t most) {
       Figures warm_up;
       Run(server, 64, most / 10, warm_up);
     }
-    PrintTable(servers, most);
+    Measure(servers, most);
   }
   std::filesystem::remove_all(folder);
   return 0;
