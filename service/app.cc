@@ -336,6 +336,7 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   SubscriptionsOptions subscriptions;
   subscriptions.max_consumers = limits.streams;
   subscriptions.stream.max_age = limits.stream_max_age;
+  subscriptions.visibility_of = [this](absl::string_view caller) { return callers_->VisibilityOf(caller); };
   subscriptions_ = std::make_unique<Subscriptions>(*hub_, *store_.state, *store_.peers, clock_, random_,
                                                    *events_metrics_, registry_, subscriptions);
   store_.peers->Answer([this](const std::string& question, PeerChannel::AskCallback answer) {

@@ -164,6 +164,13 @@ absl::StatusOr<Caller*> CallerDirectory::ByNames(const absl::StatusOr<Certificat
   return Unknown(credentials, absl::StrCat(what, " names no caller"));
 }
 
+std::shared_ptr<const EventVisibility> CallerDirectory::VisibilityOf(absl::string_view name) const {
+  for (const std::unique_ptr<Caller>& caller : callers_) {
+    if (caller->name() == name) return caller->visibility();
+  }
+  return nullptr;
+}
+
 bool CallerDirectory::Trusts(const grpc::ServerContextBase& context) const {
   const std::optional<IpAddress> address = AddressOfPeer(context.peer());
   if (!address.has_value()) return false;

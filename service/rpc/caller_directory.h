@@ -44,6 +44,10 @@ class CallerDirectory {
   // as long as this.
   absl::StatusOr<Caller*> Identify(const grpc::ServerContextBase& context) const ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // What the caller of that name may see (null: everything; for an empty name and one that is not there any more as
+  // well, whose subscriptions nobody can reach).
+  std::shared_ptr<const EventVisibility> VisibilityOf(absl::string_view name) const;
+
  private:
   using Digest = std::array<uint8_t, 32>;
   struct Token {

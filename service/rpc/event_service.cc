@@ -7,6 +7,7 @@
 #include "service/base/status_details.h"
 #include "service/events/event_reader.h"
 #include "service/events/stream_spec.h"
+#include "service/events/subscriptions/owned_name.h"
 #include "service/rpc/deferred_call.h"
 #include "service/rpc/unary_call.h"
 
@@ -138,7 +139,9 @@ grpc::ServerUnaryReactor* EventService::AcknowledgeEvents(grpc::CallbackServerCo
   } else if (subscriptions_ == nullptr) {
     call->Refuse(GatewayError(GatewayReason::kSubscriptionNotFound, "there are no durable subscriptions here"));
   } else {
-    subscriptions_->Acknowledge(*request, call->Expect());
+    v1::AcknowledgeEventsRequest owned = *request;
+    owned.set_subscription(OwnedName(call->caller().name(), request->subscription()));
+    subscriptions_->Acknowledge(std::move(owned), call->Expect());
   }
   return call;
 }

@@ -8,6 +8,7 @@
 #include "service/base/log.h"
 #include "service/base/status_details.h"
 #include "service/events/stream_spec.h"
+#include "service/events/subscriptions/owned_name.h"
 #include "service/rpc/status_conversion.h"
 
 namespace aulm::gateway {
@@ -60,6 +61,8 @@ absl::StatusOr<std::shared_ptr<FrameSource>> SubscribeReactor::OpenSource(const 
   }
   absl::StatusOr<ConsumerSpec> spec = CheckConsumer(*request);
   if (!spec.ok()) return spec.status();
+  if (absl::Status status = caller_->MaySeeEvents({}); !status.ok()) return status;
+  spec->subscription = OwnedName(caller_->name(), request->subscription());
   if (absl::Status status = TakeSlot(); !status.ok()) return status;
   return environment_.subscriptions->Open(*std::move(spec));
 }

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "service/events/subscriptions/owned_name.h"
 #include "service/events/subscriptions/subscription_requests.h"
 #include "service/rpc/deferred_call.h"
 
@@ -14,6 +15,9 @@ MethodMetrics& Metrics(RpcMetrics& metrics, const char* method) {
   return metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, method);
 }
 
+// The name as its owner knows it, in an answer.
+void Disown(v1::Subscription& subscription) { subscription.set_name(std::string(NameOf(subscription.name()))); }
+
 // Turns a callback for a response into one for the subscription in it.
 template <typename Response>
 Subscriptions::Callback<v1::Subscription> Within(Subscriptions::Callback<Response> done) {
@@ -22,6 +26,7 @@ Subscriptions::Callback<v1::Subscription> Within(Subscriptions::Callback<Respons
       std::move(done)(subscription.status());
       return;
     }
+    Disown(*subscription);
     Response response;
     *response.mutable_subscription() = *std::move(subscription);
     std::move(done)(std::move(response));
@@ -50,7 +55,11 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::Callback
   if (!call->Admit()) return call;
   if (absl::StatusOr<NewSubscription> checked = CheckRequest(*request, environment_.clock.Now()); !checked.ok()) {
     call->Refuse(checked.status());
+  } else if (absl::Status status = call->caller().MaySeeEvents(request->subscription().filter()); !status.ok()) {
+    call->Refuse(std::move(status));
   } else {
+    checked->caller = call->caller().name();
+    checked->specification.set_name(OwnedName(call->caller().name(), request->subscription().name()));
     subscriptions_.Create(*std::move(checked), Within<v1::CreateSubscriptionResponse>(call->Expect()));
   }
   return call;
@@ -65,7 +74,8 @@ grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackSer
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
-    subscriptions_.Get(request->name(), Within<v1::GetSubscriptionResponse>(call->Expect()));
+    subscriptions_.Get(OwnedName(call->caller().name(), request->name()),
+                       Within<v1::GetSubscriptionResponse>(call->Expect()));
   }
   return call;
 }
@@ -79,7 +89,14 @@ grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackS
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
-    subscriptions_.List(*request, call->Expect());
+    subscriptions_.ListOwn(call->caller().name(), *request,
+                           [done = call->Expect()](absl::StatusOr<v1::ListSubscriptionsResponse> answer) mutable {
+                             if (answer.ok()) {
+                               for (v1::Subscription& subscription : *answer->mutable_subscriptions())
+                                 Disown(subscription);
+                             }
+                             std::move(done)(std::move(answer));
+                           });
   }
   return call;
 }
@@ -93,7 +110,7 @@ grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::Callback
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
-    subscriptions_.Delete(request->name(), call->Expect());
+    subscriptions_.Delete(OwnedName(call->caller().name(), request->name()), call->Expect());
   }
   return call;
 }
@@ -107,7 +124,8 @@ grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackSe
   if (absl::StatusOr<LogStart> target = CheckRequest(*request, environment_.clock.Now()); !target.ok()) {
     call->Refuse(target.status());
   } else {
-    subscriptions_.Seek(request->name(), *std::move(target), Within<v1::SeekSubscriptionResponse>(call->Expect()));
+    subscriptions_.Seek(OwnedName(call->caller().name(), request->name()), *std::move(target),
+                        Within<v1::SeekSubscriptionResponse>(call->Expect()));
   }
   return call;
 }
@@ -121,7 +139,9 @@ grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackSe
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
-    subscriptions_.ListParked(*request, call->Expect());
+    v1::ListParkedEventsRequest owned = *request;
+    owned.set_subscription(OwnedName(call->caller().name(), request->subscription()));
+    subscriptions_.ListParked(std::move(owned), call->Expect());
   }
   return call;
 }
@@ -135,7 +155,9 @@ grpc::ServerUnaryReactor* SubscriptionService::ReplayParkedEvents(grpc::Callback
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
-    subscriptions_.ReplayParked(*request, call->Expect());
+    v1::ReplayParkedEventsRequest owned = *request;
+    owned.set_subscription(OwnedName(call->caller().name(), request->subscription()));
+    subscriptions_.ReplayParked(std::move(owned), call->Expect());
   }
   return call;
 }

@@ -12,6 +12,7 @@
 {{- with $v.grpc.trustedIdentityHeader }}
   {{- if .name }}{{ $_ := set $grpc "trusted_identity_header" (dict "name" .name "from_addresses" .fromAddresses) }}{{ end }}
 {{- end }}
+{{- if $v.grpc.route.reflection }}{{ $_ := set $grpc "reflection" true }}{{ end }}
 {{- $webhook := dict "address" (printf "0.0.0.0:%d" (int $v.webhook.port)) }}
 {{- if $v.webhook.tls.enabled }}
   {{- $_ := set $webhook "tls" (dict "certificate_file" "/run/secrets/webhook-tls/tls.crt" "key_file" "/run/secrets/webhook-tls/tls.key") }}

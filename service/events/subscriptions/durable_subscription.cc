@@ -10,6 +10,7 @@
 #include "service/base/status_details.h"
 #include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/consumer_stream.h"
+#include "service/events/subscriptions/owned_name.h"
 
 namespace aulm::gateway {
 namespace {
@@ -34,6 +35,13 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
 }
 
 }  // namespace
+
+EventSelection SelectionOf(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record) {
+  EventSelection selection;
+  selection.filter = EventFilter(record.specification().filter());
+  if (context.visibility_of) selection.visibility = context.visibility_of(OwnerOf(record.specification().name()));
+  return selection;
+}
 
 DurableSubscription::DurableSubscription(const SubscriptionContext& context,
                                          const state::v1::SubscriptionRecord& record)
@@ -306,14 +314,14 @@ void DurableSubscription::PauseWrites(Actions& actions) {
 absl::Status DurableSubscription::ModeError(absl::string_view what) const {
   const absl::string_view mode = record_.specification().mode() == v1::SUBSCRIPTION_MODE_SHARED ? "SHARED" : "CURSOR";
   absl::Status status = GatewayError(GatewayReason::kSubscriptionMode,
-                                     absl::StrCat("subscription ", name(), " is in mode ", mode, ": ", what));
-  SetResourceInfo(status, "subscription", name(), "of the other mode");
+                                     absl::StrCat("subscription ", NameOf(name()), " is in mode ", mode, ": ", what));
+  SetResourceInfo(status, "subscription", NameOf(name()), "of the other mode");
   return status;
 }
 
 absl::Status DurableSubscription::DrainStatus(absl::string_view reason) const {
   return GatewayError(GatewayReason::kDraining,
-                      absl::StrCat("the stream was drained (", reason, "): subscribe to ", name(), " again"));
+                      absl::StrCat("the stream was drained (", reason, "): subscribe to ", NameOf(name()), " again"));
 }
 
 Frame DurableSubscription::MakeDrain(absl::string_view reason, absl::string_view resume_cursor) const {

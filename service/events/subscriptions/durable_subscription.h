@@ -19,6 +19,7 @@
 #include "aulm/gateway/v1/subscription_service.pb.h"
 #include "service/base/clock.h"
 #include "service/base/random.h"
+#include "service/events/event_filter.h"
 #include "service/events/event_hub.h"
 #include "service/events/event_stream.h"
 #include "service/events/frame_source.h"
@@ -43,7 +44,12 @@ struct SubscriptionContext {
   EventStreamContext streams;  // of mode CURSOR
   // Asks for a look at who should have which part of the named subscription. Never blocks.
   std::function<void(const std::string& name)> look;
+  // What the caller of that name may see; null: everything. Never blocks.
+  std::function<std::shared_ptr<const EventVisibility>(absl::string_view caller)> visibility_of;
 };
+
+// What a subscription delivers: what its filter matches, of what its caller may see now.
+EventSelection SelectionOf(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record);
 
 // A SubscribeEvents request for a durable subscription that was checked, with every default filled in.
 struct ConsumerSpec {

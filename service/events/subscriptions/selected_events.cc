@@ -14,18 +14,18 @@ uint64_t ConversationOf(const EventAttributes& event) {
   return hash == 0 ? 1 : hash;
 }
 
-std::vector<FoundEvent> SelectFrom(const EncodedPage& page, uint64_t after, const EventFilter& filter) {
+std::vector<FoundEvent> SelectFrom(const EncodedPage& page, uint64_t after, const EventSelection& selection) {
   std::vector<FoundEvent> found;
   const std::vector<EncodedEvent>& events = page.events();
   for (size_t i = page.FirstAfter(after); i < events.size(); ++i) {
     const EventAttributes& attributes = page.attributes(i);
-    if (filter.Matches(attributes)) found.push_back({events[i].sequence, ConversationOf(attributes)});
+    if (selection.Selects(attributes)) found.push_back({events[i].sequence, ConversationOf(attributes)});
   }
   return found;
 }
 
 absl::StatusOr<SelectedRead> ReadSelected(EventLog& log, uint64_t after, const ReadLimits& limits,
-                                          const EventFilter& filter) {
+                                          const EventSelection& selection) {
   // What is stored before the read begins, the read sees.
   const LogInfo before = log.Info();
   const absl::StatusOr<EventPage> page = ReadOnward(log, after, limits);
@@ -35,11 +35,9 @@ absl::StatusOr<SelectedRead> ReadSelected(EventLog& log, uint64_t after, const R
   if (page->events.empty()) return read;
   read.through = page->events.back().sequence;
   for (const LoggedEvent& event : page->events) {
-    if (filter.Matches(event.attributes)) read.found.push_back({event.sequence, ConversationOf(event.attributes)});
+    if (selection.Selects(event.attributes)) read.found.push_back({event.sequence, ConversationOf(event.attributes)});
   }
   if (read.found.empty()) return read;
-  EventSelection selection;
-  selection.filter = filter;
   read.page = EncodedPage::EncodeSelected(before.epoch, after, *page, selection);
   return read;
 }

@@ -52,7 +52,7 @@ SharedSubscription::SharedSubscription(const SubscriptionContext& context, const
       rules_{FromProto(record.specification().ack_deadline()), record.specification().max_attempts(),
              FromProto(record.specification().retry_delay())},
       limits_(limits),
-      filter_(record.specification().filter()),
+      selection_(SelectionOf(context, record)),
       parked_retention_(FromProto(record.specification().parked_retention())),
       ledger_(rules_, limits_),
       parked_(id(), parked_retention_) {}
@@ -332,7 +332,7 @@ void SharedSubscription::Scan(absl::Time now, Actions& actions) {
     } else if (view.page == nullptr) {
       ledger_.TakeIn({}, view.head.sequence, now);
     } else {
-      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_.scanned(), filter_);
+      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_.scanned(), selection_);
       if (!found.empty()) pages_.Keep(view.page);
       ledger_.TakeIn(found, view.page->through().sequence, now);
     }
@@ -350,7 +350,7 @@ void SharedSubscription::ReadOn(uint64_t after, bool refill) {
   ReadLimits limits;
   limits.max_events = context_.hub.options().page_events;
   limits.max_bytes = context_.hub.options().page_bytes;
-  absl::StatusOr<SelectedRead> read = ReadSelected(context_.hub.log(), after, limits, filter_);
+  absl::StatusOr<SelectedRead> read = ReadSelected(context_.hub.log(), after, limits, selection_);
   if (!read.ok() && !HasReason(read.status(), GatewayReason::kCursorExpired)) {
     context_.clock.CallAfter(context_.hub.options().retry_delay, [weak = weak_from_this()] {
       const auto self = std::static_pointer_cast<SharedSubscription>(weak.lock());

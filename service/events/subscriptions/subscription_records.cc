@@ -10,6 +10,7 @@
 #include "service/base/status_details.h"
 #include "service/events/log_position.h"
 #include "service/events/subscriptions/blocking_state.h"
+#include "service/events/subscriptions/owned_name.h"
 #include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/share_records.h"
 
@@ -27,10 +28,11 @@ absl::StatusOr<state::v1::SubscriptionRecord> EqualOrTaken(const NewSubscription
                                                            const state::v1::SubscriptionRecord& there) {
   if (google::protobuf::util::MessageDifferencer::Equals(there.specification(), wanted.specification)) return there;
   const std::string& name = wanted.specification.name();
-  absl::Status status = GatewayError(
-      GatewayReason::kSubscriptionExists,
-      absl::StrCat("subscription ", name, " exists with another specification: delete it first, or choose a name"));
-  SetResourceInfo(status, "subscription", name, "exists");
+  absl::Status status =
+      GatewayError(GatewayReason::kSubscriptionExists,
+                   absl::StrCat("subscription ", NameOf(name),
+                                " exists with another specification: delete it first, or choose a name"));
+  SetResourceInfo(status, "subscription", NameOf(name), "exists");
   return status;
 }
 
@@ -38,8 +40,8 @@ absl::StatusOr<state::v1::SubscriptionRecord> EqualOrTaken(const NewSubscription
 
 absl::Status SubscriptionNotFound(const std::string& name) {
   absl::Status status = GatewayError(GatewayReason::kSubscriptionNotFound,
-                                     absl::StrCat("there is no subscription ", name, ": create it first"));
-  SetResourceInfo(status, "subscription", name, "not found");
+                                     absl::StrCat("there is no subscription ", NameOf(name), ": create it first"));
+  SetResourceInfo(status, "subscription", NameOf(name), "not found");
   return status;
 }
 

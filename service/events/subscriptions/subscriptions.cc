@@ -14,6 +14,7 @@
 #include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/cursor_subscription.h"
 #include "service/events/subscriptions/forwarded_settlements.h"
+#include "service/events/subscriptions/owned_name.h"
 #include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/share_records.h"
 #include "service/events/subscriptions/shared_subscription.h"
@@ -43,14 +44,14 @@ absl::Status Stopping() {
 
 absl::Status Moving(const std::string& name) {
   return GatewayError(GatewayReason::kStoreUnavailable,
-                      absl::StrCat("subscription ", name, " is on its way to another replica: repeat"));
+                      absl::StrCat("subscription ", NameOf(name), " is on its way to another replica: repeat"));
 }
 
 absl::Status NoParking(const std::string& name) {
-  absl::Status status =
-      GatewayError(GatewayReason::kSubscriptionMode,
-                   absl::StrCat("subscription ", name, " is in mode CURSOR: only one in mode SHARED parks events"));
-  SetResourceInfo(status, "subscription", name, "of the other mode");
+  absl::Status status = GatewayError(
+      GatewayReason::kSubscriptionMode,
+      absl::StrCat("subscription ", NameOf(name), " is in mode CURSOR: only one in mode SHARED parks events"));
+  SetResourceInfo(status, "subscription", NameOf(name), "of the other mode");
   return status;
 }
 
@@ -137,8 +138,15 @@ void Subscriptions::Get(std::string name, Callback<v1::Subscription> done) {
 }
 
 void Subscriptions::List(v1::ListSubscriptionsRequest request, Callback<v1::ListSubscriptionsResponse> done) {
-  Run<v1::ListSubscriptionsResponse>([this, request = std::move(request)] { return ListAll(request); },
+  Run<v1::ListSubscriptionsResponse>([this, request = std::move(request)] { return ListNowOf(std::nullopt, request); },
                                      std::move(done));
+}
+
+void Subscriptions::ListOwn(std::string owner, v1::ListSubscriptionsRequest request,
+                            Callback<v1::ListSubscriptionsResponse> done) {
+  Run<v1::ListSubscriptionsResponse>(
+      [this, owner = std::move(owner), request = std::move(request)] { return ListNowOf(owner, request); },
+      std::move(done));
 }
 
 void Subscriptions::Delete(std::string name, Callback<v1::DeleteSubscriptionResponse> done) {
@@ -520,11 +528,13 @@ absl::Status Subscriptions::PrepareKey() {
     return StoreFailed(absl::UnavailableError("the key of the acknowledgement tokens is not there"));
   }
   tokens_ = std::make_unique<AckTokens>((*stored)->value);
-  context_ = std::make_unique<SubscriptionContext>(SubscriptionContext{
-      hub_, state_, clock_, random_, metrics_, *tokens_, *roster_,
-      EventStreamContext{hub_, clock_, random_, events_metrics_, options_.stream}, [this](const std::string& name) {
-        if (!roster_->alone()) Look(name);
-      }});
+  context_ = std::make_unique<SubscriptionContext>(
+      SubscriptionContext{hub_, state_, clock_, random_, metrics_, *tokens_, *roster_,
+                          EventStreamContext{hub_, clock_, random_, events_metrics_, options_.stream},
+                          [this](const std::string& name) {
+                            if (!roster_->alone()) Look(name);
+                          },
+                          options_.visibility_of});
   return absl::OkStatus();
 }
 
@@ -568,22 +578,29 @@ absl::StatusOr<v1::Subscription> Subscriptions::Describe(const state::v1::Subscr
   return subscription;
 }
 
-absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::ListAll(const v1::ListSubscriptionsRequest& request) {
+absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::ListNowOf(const std::optional<std::string>& owner,
+                                                                       const v1::ListSubscriptionsRequest& request) {
   const size_t most = request.page_size() == 0 ? 100 : request.page_size();
-  const absl::StatusOr<std::vector<StateEntry>> entries =
-      ListNow(state_, kSubscriptions, "", request.page_token(), most + 1);
-  if (!entries.ok()) return StoreFailed(entries.status());
+  const std::string prefix = owner.has_value() ? OwnedName(*owner, "") : "";
+  std::string after = request.page_token().empty() ? "" : absl::StrCat(prefix, request.page_token());
   v1::ListSubscriptionsResponse response;
-  for (const StateEntry& entry : *entries) {
-    if (static_cast<size_t>(response.subscriptions_size()) == most) {
-      response.set_next_page_token(response.subscriptions(response.subscriptions_size() - 1).name());
-      break;
+  while (true) {
+    const absl::StatusOr<std::vector<StateEntry>> entries = ListNow(state_, kSubscriptions, prefix, after, most + 1);
+    if (!entries.ok()) return StoreFailed(entries.status());
+    for (const StateEntry& entry : *entries) {
+      after = entry.key;
+      // Those of whoever has no name stand among the others' keys.
+      if (owner.has_value() && OwnerOf(entry.key) != *owner) continue;
+      if (static_cast<size_t>(response.subscriptions_size()) == most) {
+        response.set_next_page_token(response.subscriptions().rbegin()->name().substr(prefix.size()));
+        return response;
+      }
+      absl::StatusOr<v1::Subscription> subscription = Describe(entry.key);
+      if (!subscription.ok()) return subscription.status();
+      *response.add_subscriptions() = *std::move(subscription);
     }
-    absl::StatusOr<v1::Subscription> subscription = Describe(entry.key);
-    if (!subscription.ok()) return subscription.status();
-    *response.add_subscriptions() = *std::move(subscription);
+    if (entries->size() <= most) return response;
   }
-  return response;
 }
 
 absl::Status Subscriptions::SeekNow(const std::string& name, const LogStart& target) {

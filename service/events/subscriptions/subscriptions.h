@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,12 +36,15 @@ struct SubscriptionsOptions {
   absl::Duration measure_interval = absl::Seconds(5);  // between two looks at how far the subscriptions are
   SharedLedger::Limits limits;
   ReplicaRoster::Options roster;
+  // SubscriptionContext's.
+  std::function<std::shared_ptr<const EventVisibility>(absl::string_view caller)> visibility_of = {};
 };
 
-// The durable subscriptions of one store, as this replica knows them: makes, finds, changes and deletes them, loads
-// each at its first use, and sees to it that this replica has its part of each. Calls that may wait for the store run
-// one after the other on a thread of its own; settling and streaming do not. Callbacks run once, on that thread, inline
-// or on a thread of the store's or the peers', and must not block. Thread-safe.
+// The durable subscriptions of one store, by their owned names (owned_name.h), as this replica knows them: makes,
+// finds, changes and deletes them, loads each at its first use, and sees to it that this replica has its part of each.
+// Calls that may wait for the store run one after the other on a thread of its own; settling and streaming do not.
+// Callbacks run once, on that thread, inline or on a thread of the store's or the peers', and must not block.
+// Thread-safe.
 class Subscriptions {
  public:
   template <typename Result>
@@ -57,7 +62,10 @@ class Subscriptions {
   void Create(NewSubscription subscription, Callback<v1::Subscription> done);
   // Error: SUBSCRIPTION_NOT_FOUND (as all below but List).
   void Get(std::string name, Callback<v1::Subscription> done);
+  // All of the store's: for whoever runs the gateway.
   void List(v1::ListSubscriptionsRequest request, Callback<v1::ListSubscriptionsResponse> done);
+  // One owner's.
+  void ListOwn(std::string owner, v1::ListSubscriptionsRequest request, Callback<v1::ListSubscriptionsResponse> done);
   void Delete(std::string name, Callback<v1::DeleteSubscriptionResponse> done);
   // Error: CURSOR_EXPIRED.
   void Seek(std::string name, LogStart target, Callback<v1::Subscription> done);
@@ -105,7 +113,9 @@ class Subscriptions {
   void Tell(const std::vector<std::string>& replicas, const std::string& name);
   absl::StatusOr<v1::Subscription> Describe(const std::string& name);
   absl::StatusOr<v1::Subscription> Describe(const state::v1::SubscriptionRecord& record);
-  absl::StatusOr<v1::ListSubscriptionsResponse> ListAll(const v1::ListSubscriptionsRequest& request);
+  // nullopt: of every owner.
+  absl::StatusOr<v1::ListSubscriptionsResponse> ListNowOf(const std::optional<std::string>& owner,
+                                                          const v1::ListSubscriptionsRequest& request);
   absl::Status DeleteNow(const std::string& name);
   absl::Status SeekNow(const std::string& name, const LogStart& target);
   void ReplayNow(v1::ReplayParkedEventsRequest request, Callback<v1::ReplayParkedEventsResponse> done);
