@@ -10,8 +10,9 @@ find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(spdlog 1.10 CONFIG REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
-# Spans (service/base/span.h). Debian 13 has it, Debian 12 has not: --version says which it was.
-find_package(opentelemetry-cpp 1.19 CONFIG QUIET)
+# Spans (service/base/span.h). Debian 13 has it, Debian 12 has not: --version says which it was. Without a version, since its
+# package takes none but the very same for compatible.
+find_package(opentelemetry-cpp CONFIG QUIET)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 
 # The allocator of the service. A send's memory is taken on one thread and given back on another, which glibc's arenas
