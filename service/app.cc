@@ -74,8 +74,19 @@ StoreOptions ToStoreOptions(const Settings& settings) {
   options.retention = settings.store.retention;
   options.max_bytes = static_cast<uint64_t>(settings.store.max_bytes);
   options.dedupe_retention = settings.store.dedupe_retention;
+  options.max_body_bytes = settings.limits.webhook_body_bytes;
+  const NatsSettings& nats = settings.store.nats;
+  options.nats.prefix = nats.prefix;
+  options.nats.replicas = nats.replicas;
+  options.nats.synced = nats.synced;
+  options.nats.servers.credentials_file = nats.credentials_file;
+  options.nats.servers.tls = nats.tls;
+  options.nats.servers.ca_file = nats.ca_file;
+  options.nats.servers.certificate_file = nats.certificate_file;
+  options.nats.servers.key_file = nats.key_file;
   options.on_fatal = [](const absl::Status& failure) {
-    // After a failed fsync nobody knows what the disk holds: only a new start, which reads it anew, can tell.
+    // After a failed fsync nobody knows what the disk holds, and in a log that was replaced nothing fits: only a new
+    // start, which reads it anew, can tell.
     LogLine(LogLevel::kError, "store_failed").Field("message", failure.message());
     _exit(1);
   };
@@ -212,10 +223,15 @@ absl::Status App::Parts::Start(const Settings& settings) {
 }
 
 absl::Status App::Parts::OpenTheStore(const Settings& settings) {
-  absl::StatusOr<Store> store = OpenStore(ToStoreOptions(settings), clock_, random_, registry_);
+  StoreOptions options = ToStoreOptions(settings);
+  options.on_health = [this](const absl::Status& health) {
+    if (health.ok()) return readiness_.SetReady("store");
+    readiness_.SetNotReady("store", health.message());
+  };
+  readiness_.SetReady("store");
+  absl::StatusOr<Store> store = OpenStore(options, clock_, random_, registry_);
   if (!store.ok()) return store.status();
   store_ = *std::move(store);
-  readiness_.SetReady("store");
   return absl::OkStatus();
 }
 
@@ -254,6 +270,7 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   }
   RequestLedger::Options ledger;
   ledger.owner = std::string(store_.peers->Self());
+  ledger.sole_owner = !store_.shared;
   ledger.settle_limit = settings.limits.send_settle;
   ledger.retention = settings.sends.request_id_retention;
   ledger.message_retention = settings.store.retention;
@@ -291,6 +308,7 @@ void App::Parts::MakeSessionWatch(const Settings& settings) {
   Lease::Options lease;
   lease.name = "session_watch";
   lease.owner = std::string(store_.peers->Self());
+  lease.sole_owner = !store_.shared;
   watch_lease_ = Lease::Create(lease, *store_.state, clock_);
   const bool any = !sessions.empty();
   session_watch_ =

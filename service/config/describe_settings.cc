@@ -7,7 +7,10 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "service/config/json_duration.h"
 #include "service/config/log_level_names.h"
 
@@ -155,6 +158,32 @@ json::object DescribeSends(const SendSettings& sends) {
           {"refuse_when_quota_used_up", sends.refuse_when_quota_used_up}};
 }
 
+// What stands between the scheme and an @ is a user and a password.
+std::string WithoutPassword(absl::string_view url) {
+  if (absl::StartsWith(url, "sqlite://")) return std::string(url);
+  std::vector<std::string> servers;
+  for (const absl::string_view server : absl::StrSplit(url, ',')) {
+    const size_t at = server.rfind('@');
+    const size_t scheme = server.find("://");
+    const size_t begin = scheme == absl::string_view::npos ? 0 : scheme + 3;
+    servers.push_back(at == absl::string_view::npos ? std::string(server)
+                                                    : absl::StrCat(server.substr(0, begin), "***", server.substr(at)));
+  }
+  return absl::StrJoin(servers, ",");
+}
+
+json::object DescribeNats(const NatsSettings& nats) {
+  json::object described = {{"prefix", ToJson(nats.prefix)}, {"replicas", nats.replicas}, {"synced", nats.synced}};
+  if (!nats.credentials_file.empty()) described["credentials_file"] = ToJson(nats.credentials_file);
+  if (!nats.tls) return described;
+  json::object tls;
+  if (!nats.ca_file.empty()) tls["ca_file"] = ToJson(nats.ca_file);
+  if (!nats.certificate_file.empty()) tls["certificate_file"] = ToJson(nats.certificate_file);
+  if (!nats.key_file.empty()) tls["key_file"] = ToJson(nats.key_file);
+  described["tls"] = std::move(tls);
+  return described;
+}
+
 json::object DescribePace(const Pace& pace) {
   return {{"off", pace.off},
           {"interval", ToJson(pace.interval)},
@@ -196,7 +225,8 @@ std::string DescribeSettings(const Settings& settings) {
   described["listeners"] = {{"grpc", DescribeGrpc(settings.grpc)},
                             {"webhook", DescribeListener(settings.webhook.address, settings.webhook.tls)},
                             {"admin", DescribeAdmin(settings.admin)}};
-  described["store"] = {{"url", ToJson(settings.store.url)},
+  described["store"] = {{"url", ToJson(WithoutPassword(settings.store.url))},
+                        {"nats", DescribeNats(settings.store.nats)},
                         {"retention", ToJson(settings.store.retention)},
                         {"max_bytes", settings.store.max_bytes},
                         {"dedupe_retention", ToJson(settings.store.dedupe_retention)}};

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "service/base/text.h"
 #include "service/config/json_duration.h"
@@ -19,6 +20,18 @@
 
 namespace aulm::gateway {
 namespace {
+
+bool IsNatsUrl(absl::string_view url) { return absl::StartsWith(url, "nats://") || absl::StartsWith(url, "tls://"); }
+
+// Whether every server of the list has a name.
+bool HasNatsServers(absl::string_view url) {
+  for (absl::string_view server : absl::StrSplit(url.substr(url.find("://") + 3), ',')) {
+    for (const absl::string_view scheme : {"nats://", "tls://"}) absl::ConsumePrefix(&server, scheme);
+    const size_t at = server.rfind('@');
+    if (server.substr(at == absl::string_view::npos ? 0 : at + 1).empty()) return false;
+  }
+  return true;
+}
 
 constexpr absl::Duration kDay = absl::Hours(24);
 
@@ -185,11 +198,17 @@ class SettingsReader {
     StoreSettings& settings = settings_.store;
     const Given url = TextOf("GATEWAY_STORE", "store.url", store.has_url() ? store.url() : settings.url);
     absl::string_view folder = url.text;
-    if (absl::StartsWith(folder, "nats://")) {
-      problems_.Add(url.field, "nats:// is not available yet", "use sqlite://<folder>, such as sqlite://./data");
+    if (IsNatsUrl(url.text)) {
+      // Not repeated in an error: it may hold a password.
+      if (!HasNatsServers(url.text)) {
+        problems_.Add(url.field, "names no NATS server, or one without a name", "write nats://host:4222,host:4222");
+      }
+      settings.url = url.text;
+      settings.folder.clear();
     } else if (!absl::ConsumePrefix(&folder, "sqlite://") || folder.empty()) {
       problems_.Add(url.field, absl::StrCat(Quoted(url.text), " names no store"),
-                    "write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or sqlite://./data");
+                    "write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or sqlite://./data, or "
+                    "nats://host:4222,host:4222");
     } else {
       settings.url = url.text;
       settings.folder = std::string(folder);
@@ -207,6 +226,39 @@ class SettingsReader {
                     "give at least that many bytes, or 0 for no bound");
     }
     settings.max_bytes = store.max_bytes();
+    if (store.has_nats()) ReadNats(store.nats(), settings.nats);
+  }
+
+  void ReadNats(const config::v1::NatsStore& nats, NatsSettings& settings) {
+    if (nats.has_prefix()) {
+      settings.prefix = nats.prefix();
+      const auto is_allowed = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-'; };
+      if (settings.prefix.empty() || settings.prefix.size() > 32 ||
+          !std::all_of(settings.prefix.begin(), settings.prefix.end(), is_allowed)) {
+        problems_.Add("store.nats.prefix", absl::StrCat(Quoted(settings.prefix), " cannot stand in a stream's name"),
+                      "use 1 to 32 characters of a to z, 0 to 9 and -");
+      }
+    }
+    settings.replicas = nats.replicas();
+    if (settings.replicas < 0 || settings.replicas > 5) {
+      problems_.Add("store.nats.replicas", absl::StrCat(settings.replicas, " is not within 0 to 5"),
+                    "give 3 for a cluster of three servers or more, or leave it out");
+    }
+    settings.synced = nats.synced();
+    settings.credentials_file = nats.credentials_file();
+    if (nats.has_credentials_file()) {
+      ReadFile("store.nats.credentials_file", settings.credentials_file, "NATS credentials (.creds)");
+    }
+    if (!nats.has_tls()) return;
+    settings.tls = true;
+    settings.ca_file = nats.tls().ca_file();
+    if (nats.tls().has_ca_file()) ReadFile("store.nats.tls.ca_file", settings.ca_file, "CA certificates in PEM");
+    settings.certificate_file = nats.tls().certificate_file();
+    settings.key_file = nats.tls().key_file();
+    if (nats.tls().has_certificate_file() || nats.tls().has_key_file()) {
+      ReadFile("store.nats.tls.certificate_file", settings.certificate_file, "a PEM certificate");
+      ReadFile("store.nats.tls.key_file", settings.key_file, "its private key in PEM");
+    }
   }
 
   void ReadLimits() {

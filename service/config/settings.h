@@ -87,10 +87,23 @@ struct CallerSettings {
   double sends_per_second = 0;  // on average; 0: no limit of its own
 };
 
+// A store on NATS, besides its URL. Files were readable when the settings were loaded.
+struct NatsSettings {
+  std::string prefix = "aulm";   // of streams and subjects: 1 to 32 characters of [a-z0-9-]
+  int replicas = 0;              // copies of each stream, 1 to 5; 0: three in a cluster, one on a single server
+  std::string credentials_file;  // empty: none
+  bool tls = false;              // also without any of these files
+  std::string ca_file;           // PEM; empty: the system's
+  std::string certificate_file;  // PEM, with key_file; empty: none
+  std::string key_file;
+  bool synced = false;  // the servers fsync before they acknowledge
+};
+
 // The store (design: one engine for the log and the state).
 struct StoreSettings {
   std::string url = "sqlite://./data";
-  std::string folder = "./data";                           // the folder that `url` names; made when it is missing
+  std::string folder = "./data";  // the folder that `url` names, made when it is missing; empty for a store on NATS
+  NatsSettings nats;
   absl::Duration retention = absl::Hours(24 * 30);         // of events; at least 1 h
   int64_t max_bytes = 0;                                   // of the log; 0: no bound
   absl::Duration dedupe_retention = absl::Hours(24 * 30);  // of delivery ids; at least 30 days

@@ -51,7 +51,7 @@ struct Appended {
 // An event in the log. Views into the page that holds it.
 struct LoggedEvent {
   uint64_t sequence = 0;  // from 1, strictly increasing; gaps are allowed
-  absl::Time ingested;    // in milliseconds; never decreases with the sequence
+  absl::Time ingested;  // in milliseconds; never decreases with the sequence (as far as several servers' clocks agree)
   EventAttributes attributes;
   absl::string_view delivery_id;
   absl::string_view event;     // as in NewEvent
@@ -80,13 +80,13 @@ struct ReadLimits {
 
 // Where the log stands.
 struct LogInfo {
-  uint64_t epoch = 0;     // random, made with the log: sequences of another epoch mean nothing here
+  uint64_t epoch = 0;     // made with the log, its own: sequences of another epoch mean nothing here
   uint64_t earliest = 1;  // sequence of the oldest event kept; head + 1 when none is
   uint64_t head = 0;      // sequence of the newest event ever stored; 0 when there was none
 };
 
-// The seam for the durable, ordered log of events: SqliteEventLog, later JetStream. One for each store; every event of
-// every account is in one order. Thread-safe. What it promises is tests/contract/event_log_contract.h.
+// The seam for the durable, ordered log of events: SqliteEventLog, JetStreamEventLog. One for each store; every event
+// of every account is in one order. Thread-safe. What it promises is tests/contract/event_log_contract.h.
 class EventLog {
  public:
   using AppendCallback = absl::AnyInvocable<void(absl::StatusOr<Appended>) &&>;
@@ -94,10 +94,11 @@ class EventLog {
   virtual ~EventLog() = default;
 
   // Stores `event`, then calls `done` exactly once, on a thread of the log's that it must not block, in the order of
-  // the sequences. OK means durable: it survives a power cut. Never blocks. Events appended one after the other by one
-  // thread keep that order. Errors: RESOURCE_EXHAUSTED when too many appends wait or the disk is full; UNAVAILABLE when
-  // the store fails or is closing: then it is not stored, or (a store across a network) may be, and appending the same
-  // delivery id again is safe.
+  // the sequences. OK means durable: it survives a power cut (what a store across a network adds to that, ADR 13 says).
+  // Never blocks. Events appended one after the other by one thread keep that order; across a network, unless one of
+  // two that are under way at once had to be repeated. Errors: RESOURCE_EXHAUSTED when too many appends wait or the
+  // disk is full; UNAVAILABLE when the store fails or is closing: then it is not stored, or (a store across a network)
+  // may be, and appending the same delivery id again is safe.
   virtual void Append(NewEvent event, AppendCallback done) = 0;
 
   // The events after sequence `after`, oldest first. Blocks on the disk or the network: not for callback threads.

@@ -41,7 +41,7 @@ class StateStore {
  public:
   // The new revision for each write in order (0 for a delete), or ABORTED when expected_revision did not match,
   // INVALID_ARGUMENT for a bad bucket, key or size, RESOURCE_EXHAUSTED when the disk is full, UNAVAILABLE when the
-  // store fails.
+  // store fails: then the write is not made, or (a store across a network) may be.
   using WriteCallback = absl::AnyInvocable<void(std::vector<absl::StatusOr<uint64_t>>) &&>;
   using GetCallback = absl::AnyInvocable<void(absl::StatusOr<std::optional<StateEntry>>) &&>;
   using ListCallback = absl::AnyInvocable<void(absl::StatusOr<std::vector<StateEntry>>) &&>;

@@ -1,23 +1,27 @@
 #include "service/storage/store.h"
 
+#include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "service/storage/jetstream/jetstream_store.h"
 #include "service/storage/sqlite/sqlite_store.h"
 
 namespace aulm::gateway {
 namespace {
 
-constexpr absl::string_view kForms = "use sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or sqlite://./data";
+constexpr absl::string_view kForms =
+    "use sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or sqlite://./data, or nats://host:4222,host:4222";
+
+bool IsNats(absl::string_view url) { return absl::StartsWith(url, "nats://") || absl::StartsWith(url, "tls://"); }
 
 absl::StatusOr<std::string> FolderOf(absl::string_view url) {
   absl::string_view folder = url;
-  if (absl::StartsWith(url, "nats://") || absl::StartsWith(url, "tls://")) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("store.url: a NATS store is not available in this version; ", kForms));
-  }
   if (!absl::ConsumePrefix(&folder, "sqlite://")) {
     // The URL itself may hold credentials, so it is not repeated.
     return absl::InvalidArgumentError(absl::StrCat("store.url: the scheme is not known; ", kForms));
@@ -32,22 +36,59 @@ absl::StatusOr<std::string> FolderOf(absl::string_view url) {
   return std::string(folder);
 }
 
-}  // namespace
+// Each server of nats://user:password@a:4222,b:4222 as a URL of its own: what stands before the first @ holds for all
+// that have none.
+absl::StatusOr<std::vector<std::string>> ServersOf(absl::string_view url) {
+  const size_t scheme_bytes = url.find("://") + 3;
+  const absl::string_view scheme = url.substr(0, scheme_bytes);
+  std::vector<std::string> servers;
+  absl::string_view user;
+  for (absl::string_view server : absl::StrSplit(url.substr(scheme_bytes), ',')) {
+    absl::ConsumePrefix(&server, scheme);
+    const size_t at = server.rfind('@');
+    if (at != absl::string_view::npos && user.empty()) user = server.substr(0, at + 1);
+    if (server.substr(at == absl::string_view::npos ? 0 : at + 1).empty()) {
+      return absl::InvalidArgumentError(absl::StrCat("store.url: a server has no name; ", kForms));
+    }
+    servers.push_back(absl::StrCat(scheme, at == absl::string_view::npos ? user : "", server));
+  }
+  return servers;
+}
 
-absl::StatusOr<Store> OpenStore(const StoreOptions& options, Clock& clock, Random& random,
-                                prometheus::Registry& registry) {
-  absl::StatusOr<std::string> folder = FolderOf(options.url);
-  if (!folder.ok()) return folder.status();
-  absl::StatusOr<std::unique_ptr<SqliteStore>> opened = SqliteStore::Open(*folder, options, clock, random, registry);
-  if (!opened.ok()) return opened.status();
-  SqliteStore* const engine = opened->release();
+// Both engines have the same parts.
+template <typename Engine>
+Store StoreOf(std::unique_ptr<Engine> opened) {
+  Engine* const engine = opened.release();
   Store store;
-  store.engine = {engine, [](void* owned) { delete static_cast<SqliteStore*>(owned); }};
+  store.engine = {engine, [](void* owned) { delete static_cast<Engine*>(owned); }};
   store.full_check = [engine] { return engine->FullCheck(); };
   store.log = &engine->log();
   store.state = &engine->state();
   store.peers = &engine->peers();
   return store;
+}
+
+}  // namespace
+
+absl::StatusOr<Store> OpenStore(const StoreOptions& options, Clock& clock, Random& random,
+                                prometheus::Registry& registry) {
+  if (IsNats(options.url)) {
+    absl::StatusOr<std::vector<std::string>> servers = ServersOf(options.url);
+    if (!servers.ok()) return servers.status();
+    StoreOptions with_servers = options;
+    with_servers.nats.servers.urls = *std::move(servers);
+    absl::StatusOr<std::unique_ptr<JetStreamStore>> opened =
+        JetStreamStore::Open(with_servers, clock, random, registry);
+    if (!opened.ok()) return opened.status();
+    Store store = StoreOf(*std::move(opened));
+    store.shared = true;
+    return store;
+  }
+  absl::StatusOr<std::string> folder = FolderOf(options.url);
+  if (!folder.ok()) return folder.status();
+  absl::StatusOr<std::unique_ptr<SqliteStore>> opened = SqliteStore::Open(*folder, options, clock, random, registry);
+  if (!opened.ok()) return opened.status();
+  return StoreOf(*std::move(opened));
 }
 
 }  // namespace aulm::gateway

@@ -13,6 +13,7 @@
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/storage/event_log.h"
+#include "service/storage/nats_servers.h"
 #include "service/storage/peer_channel.h"
 #include "service/storage/state_store.h"
 
@@ -20,8 +21,11 @@ namespace aulm::gateway {
 
 // Where a store is and how much it keeps.
 struct StoreOptions {
-  // sqlite://<folder>: sqlite:///var/lib/aulm-gateway, or sqlite://./data below the working directory.
+  // sqlite://<folder>: sqlite:///var/lib/aulm-gateway, or sqlite://./data below the working directory. Or
+  // nats://host:port,host:port (tls:// likewise), which may hold user:password@.
   std::string url;
+  // Of a store on NATS, besides the URL.
+  NatsStoreOptions nats;
 
   // Events older than this leave the log.
   absl::Duration retention = absl::Hours(30 * 24);
@@ -37,9 +41,16 @@ struct StoreOptions {
   // Calls of the state store that may wait, and keys that may be uncommitted.
   size_t max_open_state_calls = 65536;
 
-  // Called once, on a thread of the store's, when an fsync failed. After that nobody can say what the disk holds until
-  // the file was closed and read again: the owner ends the process, without waiting for the store.
+  // The largest body of a delivery: what a store across a network must be able to take in one piece.
+  size_t max_body_bytes = 1 << 20;
+
+  // Called once, on a thread of the store's, when the store cannot go on: an fsync failed, and nobody can say what the
+  // disk holds until the file was closed and read again; or the log is another one than it was. The owner ends the
+  // process, without waiting for the store.
   std::function<void(const absl::Status&)> on_fatal;
+  // Called on a thread of the store's when a store across a network is out of reach, with the reason, and when it is
+  // back, with OK. It must return at once.
+  std::function<void(const absl::Status&)> on_health;
 };
 
 // An open store: the seams of one engine. Move-only; destroying it commits what waits, calls every callback and closes
@@ -48,6 +59,9 @@ struct Store {
   // The whole store is read and checked; takes time in proportion to it. Errors: DATA_LOSS naming what is wrong.
   // Blocks.
   std::function<absl::Status()> full_check;
+
+  // Other replicas may use the same store at the same time.
+  bool shared = false;
 
   EventLog* log = nullptr;
   StateStore* state = nullptr;

@@ -25,6 +25,18 @@
 {{- if eq $v.store.type "jetstream" }}
   {{- $store = dict }}
   {{- if $v.store.jetstream.servers }}{{ $_ := set $store "url" (printf "nats://%s" (join "," $v.store.jetstream.servers)) }}{{ end }}
+  {{- $nats := dict }}
+  {{- with $v.store.jetstream.prefix }}{{ $_ := set $nats "prefix" . }}{{ end }}
+  {{- with $v.store.jetstream.replicas }}{{ $_ := set $nats "replicas" (int .) }}{{ end }}
+  {{- if $v.store.jetstream.synced }}{{ $_ := set $nats "synced" true }}{{ end }}
+  {{- if $v.store.jetstream.credentialsSecret.name }}{{ $_ := set $nats "credentials_file" (printf "/run/secrets/nats-credentials/%s" $v.store.jetstream.credentialsSecret.key) }}{{ end }}
+  {{- if $v.store.jetstream.tls.enabled }}
+    {{- $tls := dict }}
+    {{- if $v.store.jetstream.tls.existingSecret }}{{ $_ := set $tls "ca_file" "/run/secrets/nats-tls/ca.crt" }}{{ end }}
+    {{- if $v.store.jetstream.tls.clientCertificate }}{{ $_ := set $tls "certificate_file" "/run/secrets/nats-tls/tls.crt" }}{{ $_ := set $tls "key_file" "/run/secrets/nats-tls/tls.key" }}{{ end }}
+    {{- $_ := set $nats "tls" $tls }}
+  {{- end }}
+  {{- if $nats }}{{ $_ := set $store "nats" $nats }}{{ end }}
 {{- end }}
 {{- with $v.store.retention }}{{ $_ := set $store "retention" . }}{{ end }}
 {{- with $v.store.dedupeRetention }}{{ $_ := set $store "dedupe_retention" . }}{{ end }}

@@ -168,6 +168,17 @@ spec:
         {{- if eq $v.store.type "sqlite" }}
         - name: store
           mountPath: /var/lib/aulm-gateway
+        {{- else }}
+        {{- if $v.store.jetstream.credentialsSecret.name }}
+        - name: nats-credentials
+          mountPath: /run/secrets/nats-credentials
+          readOnly: true
+        {{- end }}
+        {{- if $v.store.jetstream.tls.existingSecret }}
+        - name: nats-tls
+          mountPath: /run/secrets/nats-tls
+          readOnly: true
+        {{- end }}
         {{- end }}
         - name: tmp
           mountPath: /tmp
@@ -211,6 +222,17 @@ spec:
     - name: store
       persistentVolumeClaim:
         claimName: {{ $v.store.persistence.existingClaim }}
+    {{- end }}
+    {{- else }}
+    {{- with $v.store.jetstream.credentialsSecret }}
+    {{- if .name }}
+    {{- include "aulm-gateway.secretVolume" (dict "name" "nats-credentials" "secret" .name "keys" (list .key)) | nindent 4 }}
+    {{- end }}
+    {{- end }}
+    {{- with $v.store.jetstream.tls }}
+    {{- if .existingSecret }}
+    {{- include "aulm-gateway.secretVolume" (dict "name" "nats-tls" "secret" .existingSecret "keys" (ternary (list "ca.crt" "tls.crt" "tls.key") (list "ca.crt") .clientCertificate)) | nindent 4 }}
+    {{- end }}
     {{- end }}
     {{- end }}
     - name: tmp

@@ -22,8 +22,8 @@
 #include "service/storage/sqlite/log_table.h"
 #include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/state_table.h"
-#include "service/storage/sqlite/wake_timer.h"
 #include "service/storage/storage_metrics.h"
+#include "service/storage/wake_timer.h"
 
 namespace aulm::gateway {
 

@@ -10,7 +10,7 @@
 #include "service/storage/event_log.h"
 #include "service/storage/sqlite/group_writer.h"
 #include "service/storage/sqlite/log_reader.h"
-#include "service/storage/sqlite/task_thread.h"
+#include "service/storage/task_thread.h"
 
 namespace aulm::gateway {
 

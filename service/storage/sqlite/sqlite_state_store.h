@@ -15,8 +15,8 @@
 #include "service/storage/sqlite/group_writer.h"
 #include "service/storage/sqlite/state_reader.h"
 #include "service/storage/sqlite/state_row.h"
-#include "service/storage/sqlite/task_thread.h"
 #include "service/storage/state_store.h"
+#include "service/storage/task_thread.h"
 
 namespace aulm::gateway {
 

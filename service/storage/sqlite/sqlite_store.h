@@ -19,9 +19,9 @@
 #include "service/storage/sqlite/sqlite_state_store.h"
 #include "service/storage/sqlite/state_table.h"
 #include "service/storage/sqlite/store_lock.h"
-#include "service/storage/sqlite/task_thread.h"
 #include "service/storage/storage_metrics.h"
 #include "service/storage/store.h"
+#include "service/storage/task_thread.h"
 
 namespace aulm::gateway {
 

@@ -247,16 +247,29 @@ const BadSettings kTable[] = {
      "chain behind it"},
 
     // The store.
-    {R"({"store": {"url": "nats://localhost:4222"}})",
+    {R"({"store": {"url": "nats://localhost:4222,"}})",
      {},
-     "store.url: nats:// is not available yet: use sqlite://<folder>, such as sqlite://./data"},
+     "store.url: names no NATS server, or one without a name: write nats://host:4222,host:4222"},
     {"",
-     {{"GATEWAY_STORE", "nats://user:canary@localhost"}},
-     "GATEWAY_STORE: nats:// is not available yet: use sqlite://<folder>, such as sqlite://./data"},
+     {{"GATEWAY_STORE", "nats://user:canary@"}},
+     "GATEWAY_STORE: names no NATS server, or one without a name: write nats://host:4222,host:4222"},
+    {R"({"store": {"nats": {"prefix": "Aulm.x"}}})",
+     {},
+     "store.nats.prefix: \"Aulm.x\" cannot stand in a stream's name: use 1 to 32 characters of a to z, 0 to 9 and -"},
+    {R"({"store": {"nats": {"replicas": 6}}})",
+     {},
+     "store.nats.replicas: 6 is not within 0 to 5: give 3 for a cluster of three servers or more, or leave it out"},
+    {R"({"store": {"nats": {"credentials_file": "$D/none"}}})",
+     {},
+     "store.nats.credentials_file: $D/none: cannot be read (No such file or directory): give the path of a file that "
+     "holds NATS credentials (.creds)"},
+    {R"({"store": {"nats": {"tls": {"certificate_file": "$D/cert"}}}})",
+     {},
+     "store.nats.tls.key_file: is missing: give the path of a file that holds its private key in PEM"},
     {"",
      {{"GATEWAY_STORE", "./data"}},
      "GATEWAY_STORE: \"./data\" names no store: write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or "
-     "sqlite://./data"},
+     "sqlite://./data, or nats://host:4222,host:4222"},
     {"",
      {{"GATEWAY_STORE", "sqlite://a\nb"}},
      "GATEWAY_STORE: holds control characters or bytes that are not UTF-8: leave them out"},
@@ -266,7 +279,7 @@ const BadSettings kTable[] = {
     {R"({"store": {"url": "sqlite://"}})",
      {},
      "store.url: \"sqlite://\" names no store: write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or "
-     "sqlite://./data"},
+     "sqlite://./data, or nats://host:4222,host:4222"},
     {R"({"store": {"retention": "3599s"}})",
      {},
      "store.retention: 3599s is not within 3600s to 315360000s: give a duration in that range, or leave it out for "
@@ -511,7 +524,7 @@ const BadSettings kTable[] = {
      "listeners.grpc.address: \"x\" has no port: " + kAddressRemedy +
          "\n"
          "store.url: \"y\" names no store: write sqlite://<folder>, such as sqlite:///var/lib/aulm-gateway or "
-         "sqlite://./data\n"
+         "sqlite://./data, or nats://host:4222,host:4222\n"
          "AULM_API_KEY: begins with neither alm_sk_live_ nor alm_sk_test_: copy the whole key from aulm's dashboard\n"
          "log.level: \"z\" is no level: write trace, debug, info, warn or error"},
 };

@@ -31,7 +31,9 @@ constexpr char kEverything[] = R"({
              "trusted_identity_header": {"name": "na", "from_addresses": ["nb"]}, "reflection": true, "channelz": true},
     "webhook": {"address": "d", "tls": {"certificate_file": "e", "key_file": "f"}},
     "admin": {"address": "g", "tls": {"certificate_file": "h", "key_file": "i"}, "token_sha256_file": "ia"}},
-  "store": {"url": "j", "retention": "1.5s", "max_bytes": "9223372036854775807", "dedupe_retention": "0.000000001s"},
+  "store": {"url": "j", "retention": "1.5s", "max_bytes": "9223372036854775807", "dedupe_retention": "0.000000001s",
+    "nats": {"prefix": "u", "replicas": 23, "credentials_file": "v", "synced": true,
+      "tls": {"ca_file": "w", "certificate_file": "x", "key_file": "y"}}},
   "accounts": [
     {"name": "k", "base_url": "l", "api_key_file": "m", "webhook_secret_files": ["n", "o"],
      "on_signature_mismatch": "ON_SIGNATURE_MISMATCH_RETRY", "session_ids": ["p"],

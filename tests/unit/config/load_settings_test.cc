@@ -252,6 +252,11 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
   },
   "store": {
     "url": "sqlite://./data",
+    "nats": {
+      "prefix": "aulm",
+      "replicas": 0,
+      "synced": false
+    },
     "retention": "2592000s",
     "max_bytes": 0,
     "dedupe_retention": "2592000s"

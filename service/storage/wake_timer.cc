@@ -1,4 +1,4 @@
-#include "service/storage/sqlite/wake_timer.h"
+#include "service/storage/wake_timer.h"
 
 #include <utility>
 

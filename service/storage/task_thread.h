@@ -7,7 +7,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/synchronization/mutex.h"
 #include "service/base/clock.h"
-#include "service/storage/sqlite/wake_timer.h"
+#include "service/storage/wake_timer.h"
 
 namespace aulm::gateway {
 

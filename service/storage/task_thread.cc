@@ -1,4 +1,4 @@
-#include "service/storage/sqlite/task_thread.h"
+#include "service/storage/task_thread.h"
 
 #include <pthread.h>
 

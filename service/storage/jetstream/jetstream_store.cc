@@ -1,0 +1,229 @@
+#include "service/storage/jetstream/jetstream_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "service/base/log.h"
+#include "service/storage/jetstream/jetstream_api.h"
+#include "service/storage/jetstream/stream_setup.h"
+
+namespace aulm::gateway {
+namespace {
+
+constexpr absl::Duration kConnectLimit = absl::Seconds(15);
+constexpr absl::Duration kSetupLimit = absl::Seconds(15);
+constexpr absl::Duration kTick = absl::Milliseconds(50);
+// Deliveries that come again within it are known even before their mark can be read on every server.
+constexpr absl::Duration kDuplicateWindow = absl::Hours(2);
+// An event holds its body as it came and the text of it decoded, whose bytes that are no UTF-8 have grown threefold;
+// and attributes, labels, a subject and headers.
+constexpr size_t kBodyTimes = 4;
+constexpr size_t kBesideBody = 64 << 10;
+
+StreamDefinition EventsSpec(const StoreOptions& options) {
+  StreamDefinition spec;
+  spec.name = absl::StrCat(options.nats.prefix, "-events");
+  spec.subject = absl::StrCat(options.nats.prefix, ".events.>");
+  spec.replicas = options.nats.replicas;
+  spec.max_age = options.retention;
+  spec.max_bytes = static_cast<int64_t>(options.max_bytes);
+  spec.duplicate_window = std::min(kDuplicateWindow, options.retention);
+  spec.direct = true;
+  spec.keep = true;
+  spec.max_age_setting = "store.retention";
+  spec.max_bytes_setting = "store.max_bytes";
+  return spec;
+}
+
+StreamDefinition DeliveriesSpec(const StoreOptions& options) {
+  StreamDefinition spec;
+  const std::string bucket = absl::StrCat(options.nats.prefix, "-deliveries");
+  spec.name = absl::StrCat("KV_", bucket);
+  spec.subject = absl::StrCat("$KV.", bucket, ".>");
+  spec.replicas = options.nats.replicas;
+  spec.max_age = options.dedupe_retention;
+  spec.max_per_subject = 1;
+  spec.duplicate_window = absl::Minutes(2);
+  spec.direct = true;
+  spec.max_age_setting = "store.dedupe_retention";
+  return spec;
+}
+
+absl::Status CheckMaxPayload(size_t max_payload, size_t max_body) {
+  const size_t needed = kBodyTimes * max_body + kBesideBody;
+  if (max_payload >= needed) return absl::OkStatus();
+  std::string less;
+  if (max_payload > kBesideBody) {
+    less = absl::StrCat(", or limits.webhook_body_bytes to ", (max_payload - kBesideBody) / kBodyTimes);
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat("the NATS server takes messages of at most ", max_payload, " bytes, but an event with a body of ",
+                   max_body, " can have ", needed, ": set max_payload in the server's configuration to 8MB", less));
+}
+
+// What the stream's server promises by its acknowledgement, said once at the start.
+void WarnOfDurability(const StreamInfo& info, bool synced) {
+  const boost::json::value* const replicas = info.config.if_contains("num_replicas");
+  const int64_t copies = replicas != nullptr && replicas->is_int64() ? replicas->get_int64() : 1;
+  if (copies < 3) {
+    LogLine(LogLevel::kWarn, "store_has_few_copies")
+        .Field("copies", copies)
+        .Field("message", "the log survives no lost server; make a cluster of three, and store.nats.replicas 3");
+  }
+  if (synced) return;
+  // Servers tell of compression since 2.10, and that is since when sync_interval can be "always".
+  const bool can_sync = info.config.if_contains("compression") != nullptr;
+  LogLine(LogLevel::kWarn, "store_acknowledges_before_fsync")
+      .Field("message",
+             can_sync
+                 ? "unless the NATS servers have sync_interval: always, a power cut of all of them at once can take "
+                   "acknowledged events; set store.nats.synced once they have"
+                 : "NATS servers before 2.10 write to the disk every two minutes: a power cut of all of them at "
+                   "once can take acknowledged events");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<JetStreamStore>> JetStreamStore::Open(const StoreOptions& options, Clock& clock,
+                                                                     Random& random, prometheus::Registry& registry) {
+  std::unique_ptr<JetStreamStore> store(new JetStreamStore(options, clock, registry));
+  if (absl::Status failed = store->Connect(random); !failed.ok()) return failed;
+  if (absl::Status failed = store->OpenStreams(random); !failed.ok()) return failed;
+  return store;
+}
+
+JetStreamStore::JetStreamStore(const StoreOptions& options, Clock& clock, prometheus::Registry& registry)
+    : options_(options), clock_(clock), metrics_(registry) {}
+
+absl::Status JetStreamStore::Connect(Random& random) {
+  NatsConnection::Listeners listeners;
+  listeners.on_connected = [this] {
+    LogLine(LogLevel::kInfo, "nats_connected");
+    NoteConnection(absl::OkStatus());
+    log_->OnConnected();
+  };
+  listeners.on_disconnected = [this](const std::string& why) {
+    LogLine(LogLevel::kWarn, "nats_disconnected").Field("message", why);
+    NoteConnection(absl::UnavailableError(absl::StrCat("no connection to NATS: ", why)));
+    requests_->FailAll("the connection broke");
+  };
+  listeners.on_closed = options_.on_fatal ? options_.on_fatal : [](const absl::Status&) {};
+  auto connection = NatsConnection::Connect(options_.nats.servers, kConnectLimit, random, std::move(listeners));
+  if (!connection.ok()) return connection.status();
+  connection_ = *std::move(connection);
+  if (absl::Status bad = CheckMaxPayload(connection_->max_payload(), options_.max_body_bytes); !bad.ok()) return bad;
+  auto requests = NatsRequests::Create(*connection_, clock_);
+  if (!requests.ok()) return requests.status();
+  requests_ = *std::move(requests);
+  api_ = std::make_unique<JetStreamApi>(*requests_);
+  return absl::OkStatus();
+}
+
+absl::Status JetStreamStore::OpenStreams(Random& random) {
+  const StreamDefinition events = EventsSpec(options_);
+  const StreamDefinition deliveries = DeliveriesSpec(options_);
+  const absl::StatusOr<StreamInfo> info = OpenStream(*api_, events, kSetupLimit);
+  if (!info.ok()) return info.status();
+  const absl::StatusOr<StreamInfo> marks = OpenStream(*api_, deliveries, kSetupLimit);
+  if (!marks.ok()) return marks.status();
+  log_thread_ = std::make_unique<TaskThread>(clock_);
+  state_thread_ = std::make_unique<TaskThread>(clock_);
+  buckets_ =
+      std::make_unique<StateBuckets>(*api_, *state_thread_, clock_, options_.nats.prefix, options_.nats.replicas);
+  if (absl::Status bad = buckets_->CheckAll(); !bad.ok()) return bad;
+  state_ = std::make_unique<JetStreamStateStore>(*buckets_, *api_, *state_thread_, clock_, random, metrics_,
+                                                 options_.max_open_state_calls);
+  peers_ =
+      std::make_unique<NatsPeerChannel>(options_.nats.prefix, random.Uuid(), *connection_, *requests_, *state_thread_);
+  sweeper_ =
+      std::make_unique<StateSweeper>(*state_, *buckets_, *api_, *state_thread_, clock_, std::string(peers_->Self()));
+  WarnOfDurability(*info, options_.nats.synced);
+  JetStreamEventLog::Options log;
+  log.prefix = options_.nats.prefix;
+  log.events = events;
+  log.deliveries = deliveries;
+  log.max_appends = options_.max_queued_appends;
+  log.max_bytes = options_.max_queued_bytes;
+  log_ = std::make_unique<JetStreamEventLog>(
+      log, *connection_, *api_, *log_thread_, clock_, random, metrics_, *info,
+      JetStreamEventLog::Listeners{[this](const absl::Status& status) { NoteLog(status); },
+                                   options_.on_fatal ? options_.on_fatal : [](const absl::Status&) {}});
+  log_->Start();
+  connection_->StartTelling();
+  if (!connection_->connected()) NoteConnection(absl::UnavailableError("no connection to NATS"));
+  ticks_ = std::make_unique<WakeTimer>(clock_, [this] {
+    state_thread_->Post([this] {
+      state_->Tick();
+      sweeper_->Tick();
+      if (ticks_ != nullptr) ticks_->Schedule(kTick);
+    });
+  });
+  ticks_->Schedule(kTick);
+  return absl::OkStatus();
+}
+
+JetStreamStore::~JetStreamStore() {
+  if (log_ != nullptr) {
+    log_->Drain();
+    state_->Drain();
+    connection_->StopTelling();
+    peers_->Stop();
+    log_->Stop();
+    state_thread_->Post([this] {
+      ticks_.reset();
+      sweeper_->Stop();
+    });
+    state_thread_->Flush();
+  }
+  // What is in flight is failed on threads that are still there; then the threads end, and then what they ran on.
+  requests_.reset();
+  log_thread_.reset();
+  if (buckets_ != nullptr) buckets_->Stop();
+  state_thread_.reset();
+}
+
+absl::Status JetStreamStore::FullCheck() {
+  ReadLimits limits;
+  limits.raw_body = true;
+  uint64_t after = log_->Info().earliest - 1;
+  absl::Time newest = absl::InfinitePast();
+  while (true) {
+    const absl::StatusOr<EventPage> page = log_->Read(after, limits);
+    if (!page.ok()) return page.status();
+    for (const LoggedEvent& event : page->events) {
+      const bool expired = event.sequence != after + 1 && after + 1 < log_->Info().earliest;
+      if (event.sequence != after + 1 && !expired) {
+        return absl::DataLossError(absl::StrCat("store: events are missing before ", event.sequence));
+      }
+      if (event.ingested < newest) {
+        return absl::DataLossError(absl::StrCat("store: event ", event.sequence, " is older than the one before"));
+      }
+      newest = event.ingested;
+      after = event.sequence;
+    }
+    if (page->end_of_log) return absl::OkStatus();
+  }
+}
+
+void JetStreamStore::NoteConnection(const absl::Status& status) {
+  absl::MutexLock lock(&health_mutex_);
+  connection_state_ = status;
+  TellHealth();
+}
+
+void JetStreamStore::NoteLog(const absl::Status& status) {
+  absl::MutexLock lock(&health_mutex_);
+  log_state_ = status;
+  TellHealth();
+}
+
+void JetStreamStore::TellHealth() {
+  const absl::Status& now = connection_state_.ok() ? log_state_ : connection_state_;
+  if (now == told_) return;
+  told_ = now;
+  if (options_.on_health) options_.on_health(now);
+}
+
+}  // namespace aulm::gateway

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "nats/nats.h"
+#include "service/base/random.h"
+#include "service/storage/jetstream/nats_message.h"
+#include "service/storage/nats_servers.h"
+
+namespace aulm::gateway {
+
+// One connection to a NATS cluster, which reconnects for ever. While it is down, nothing is sent and nothing is kept
+// for later: who publishes is told, and decides. Thread-safe.
+class NatsConnection {
+ public:
+  // Called on a thread of the connection's that must not be blocked for long.
+  struct Listeners {
+    std::function<void()> on_connected;                       // again, after a break
+    std::function<void(const std::string&)> on_disconnected;  // with the reason
+    // The connection ended for good, since the server refuses us: reconnecting has no sense.
+    std::function<void(const absl::Status&)> on_closed;
+  };
+  using Headers = std::vector<std::pair<const char*, std::string>>;
+  using OnMessage = std::function<void(NatsMessage)>;
+
+  // A subscription; destroying it waits until its function is not running and will not run.
+  class Subscription {
+   public:
+    virtual ~Subscription() = default;
+  };
+
+  // Tries for up to `limit`. Blocks. Errors: UNAVAILABLE when no server can be reached, FAILED_PRECONDITION when one
+  // refuses us, with what to do.
+  static absl::StatusOr<std::unique_ptr<NatsConnection>> Connect(const NatsServers& servers, absl::Duration limit,
+                                                                 Random& random, Listeners listeners);
+
+  // Every subscription must be gone.
+  ~NatsConnection();
+
+  NatsConnection(const NatsConnection&) = delete;
+  NatsConnection& operator=(const NatsConnection&) = delete;
+
+  // Sends one message; `reply` may be empty. Header values must hold no line break. May block while the socket is full,
+  // at most for two seconds: not for callback threads. Errors: UNAVAILABLE when there is no connection,
+  // RESOURCE_EXHAUSTED when the message is larger than the server takes.
+  absl::Status Publish(const std::string& subject, const std::string& reply, const Headers& headers,
+                       absl::string_view data);
+
+  // `on_message` is called on a thread of its own, message by message.
+  absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(const std::string& subject, OnMessage on_message);
+
+  bool connected() const { return connected_; }
+
+  // From now on the listeners are called; before, nothing is told.
+  void StartTelling();
+
+  // After it returns no listener is running, and none will run.
+  void StopTelling();
+
+  // The largest message that the server takes, headers included.
+  size_t max_payload() const;
+
+  // A subject that nobody else uses.
+  static std::string NewInbox();
+
+ private:
+  NatsConnection(Random& random, Listeners listeners) : random_(random), listeners_(std::move(listeners)) {}
+
+  absl::Status Configure(const NatsServers& servers, natsOptions* options);
+  int64_t ReconnectDelayMs(int attempts);
+
+  Random& random_;
+  const Listeners listeners_;
+  std::atomic<bool> connected_{false};
+  absl::Mutex telling_;
+  bool silent_ ABSL_GUARDED_BY(telling_) = true;
+  natsConnection* connection_ = nullptr;
+  absl::Notification closed_;
+};
+
+// NATS' words for a status.
+absl::Status NatsError(natsStatus status, absl::string_view what);
+
+}  // namespace aulm::gateway
