@@ -8,6 +8,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -251,9 +253,7 @@ double Drain(const std::string& address, const std::string& name, int events, co
   return events / SecondsSince(begun);
 }
 
-int Run(int events) {
-  std::string folder = absl::StrCat(getenv("TMPDIR") == nullptr ? "." : getenv("TMPDIR"), "/subscription_bench_XXXXXX");
-  if (mkdtemp(folder.data()) == nullptr) Fail("no folder");
+int Run(const std::string& folder, int events) {
   FillLog(absl::StrCat(folder, "/data"), events);
   GatewayProcess::Options options;
   options.folder = folder;
@@ -368,5 +368,13 @@ int main(int argc, char** argv) {
     std::fputs("usage: subscription_bench [events, at least 10000]\n", stderr);
     return 2;
   }
-  return aulm::gateway::Run(events);
+  const char* const place = std::getenv("TMPDIR");
+  std::string folder = absl::StrCat(place == nullptr ? "." : place, "/subscription_bench_XXXXXX");
+  if (mkdtemp(folder.data()) == nullptr) {
+    std::perror("subscription_bench: a folder of its own");
+    return 1;
+  }
+  const int status = aulm::gateway::Run(folder, events);
+  std::filesystem::remove_all(folder);
+  return status;
 }
