@@ -184,8 +184,8 @@ absl::Status NatsConnection::Configure(const NatsServers& servers, natsOptions* 
   // Errors of subscriptions and permissions: said once each by NATS, seen here in the log.
   natsOptions_SetErrorHandler(
       options,
-      [](natsConnection*, natsSubscription*, natsStatus status, void*) {
-        LogLine(LogLevel::kWarn, "nats_error").Field("message", natsStatus_GetText(status));
+      [](natsConnection*, natsSubscription*, natsStatus error, void*) {
+        LogLine(LogLevel::kWarn, "nats_error").Field("message", natsStatus_GetText(error));
       },
       nullptr);
   return absl::OkStatus();
