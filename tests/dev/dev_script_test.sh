@@ -21,7 +21,7 @@ stub() {
 # A checkout with stubs: $root, and $root/calls for what they were asked.
 new_checkout() {
   root=$(mktemp -d -p "$work")
-  mkdir -p "$root/stubs" "$root/build/release/bin" "$root/elsewhere"
+  mkdir -p "$root/stubs" "$root/build/release/bin" "$root/build/tools" "$root/elsewhere"
   cp "$source_folder/dev" "$source_folder/packages.txt" "$root"
   : > "$root/calls"
   export CALLS=$root/calls
@@ -37,7 +37,8 @@ STUB
   stub "$root/stubs/apt-get" <<'STUB'
 echo "apt-get $*" >> "$CALLS"
 STUB
-  # No tools of other languages, which come from registries.
+  # No tools of other languages, which come from registries; the store's server is there already.
+  stub "$root/build/tools/nats-server" <<< 'exit 1'
   stub "$root/stubs/python3" <<< 'exit 1'
   stub "$root/stubs/go" <<< 'exit 1'
   stub "$root/stubs/sudo" <<'STUB'
