@@ -71,17 +71,9 @@ class History {
     const std::string& event = delivery.event().delivery_id();
     const std::string& conversation = delivery.event().inbound_message().from();
     absl::MutexLock lock(&mutex_);
-    EXPECT_FALSE(done_.contains(event)) << event << " was settled, durably: it must not come again";
-    for (Seen& seen : seen_) {
-      if (seen.conversation != conversation) continue;
-      EXPECT_TRUE(seen.excused || seen.settling || severed_.contains(seen.replica))
-          << event << " came to " << replica << " while " << seen.event << " is outstanding on " << seen.replica;
-      if (seen.event == event) seen.superseded = true;
-    }
-    for (const std::string& earlier : order_[conversation]) {
-      if (earlier == event) break;
-      EXPECT_TRUE(settled_.contains(earlier)) << earlier << " comes before " << event;
-    }
+    // Under way when its consumer left, or its replica was cut off: somebody else may have the event by now.
+    const bool late = gone_.contains(consumer) || severed_.contains(replica);
+    if (!late) CheckArrival(event, conversation, replica);
     Seen seen;
     seen.token = delivery.ack_token();
     seen.event = event;
@@ -89,7 +81,7 @@ class History {
     seen.consumer = consumer;
     seen.replica = replica;
     seen.deadline = clock_.Now() + ack_deadline_;
-    seen.excused = gone_.contains(consumer) || severed_.contains(replica);
+    seen.excused = late;
     seen_.push_back(std::move(seen));
     arrivals_ += 1;
   }
@@ -193,6 +185,22 @@ class History {
   }
 
  private:
+  // What comes to somebody who is there: it is not settled, nobody else has its conversation, and it is its turn.
+  void CheckArrival(const std::string& event, const std::string& conversation, const std::string& replica)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    EXPECT_FALSE(done_.contains(event)) << event << " was settled, durably: it must not come again";
+    for (Seen& seen : seen_) {
+      if (seen.conversation != conversation) continue;
+      EXPECT_TRUE(seen.excused || seen.settling || severed_.contains(seen.replica))
+          << event << " came to " << replica << " while " << seen.event << " is outstanding on " << seen.replica;
+      if (seen.event == event) seen.superseded = true;
+    }
+    for (const std::string& earlier : order_[conversation]) {
+      if (earlier == event) break;
+      EXPECT_TRUE(settled_.contains(earlier)) << earlier << " comes before " << event;
+    }
+  }
+
   const FakeClock& clock_;
   const absl::Duration ack_deadline_;
   mutable absl::Mutex mutex_;
