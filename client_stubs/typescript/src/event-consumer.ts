@@ -95,12 +95,12 @@ export class EventConsumer {
     } catch (error) {
       this.#fail(error);
     }
-    feed.close();
     lanes.stop();
     await lanes.idle();
     clearInterval(this.#extending);
     signal.removeEventListener("abort", stopLanes);
     await keeper.tryFlush();
+    feed.close(); // now that everything is settled: the tokens of deliveries end with their stream
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 

@@ -51,11 +51,15 @@ export class EventFeed {
   #position: Uint8Array | undefined; // after everything that next() returned
   #drained: Drain | undefined;
 
-  /** `beforeConnect` fails as a stream would: a GatewayError is an interruption or the end, anything else the end. */
+  /**
+   * `leaveOnStop`: aborting the signal ends the stream too; otherwise that stays until close(), since the tokens of deliveries
+   * end with it. `beforeConnect` fails as a stream would: a GatewayError is an interruption or the end, anything else the end.
+   */
   constructor(
     private readonly stub: EventServiceClient,
     private readonly options: SubscribeOptions,
     private readonly signal: AbortSignal,
+    private readonly leaveOnStop: boolean,
     private readonly beforeConnect: BeforeConnect,
   ) {
     this.#backoff = new Backoff(options.backoff ?? RECONNECT_BACKOFF);
@@ -79,12 +83,12 @@ export class EventFeed {
         const batch = this.#accept(await this.#stream.next());
         if (batch !== undefined) return batch;
       } catch (error) {
+        if (this.signal.aborted) break;
         this.close();
         if (this.#isFinal(error)) throw error;
         await this.#interrupted(error as GatewayError);
       }
     }
-    this.close();
     return undefined;
   }
 
@@ -108,7 +112,13 @@ export class EventFeed {
     this.#first = false;
     this.#progressed = false;
     const silence = SILENT_HEARTBEATS * (this.options.heartbeatIntervalMs ?? USUAL_HEARTBEAT_MS);
-    return new FrameStream(this.stub, subscribeRequest(this.options, this.#position), silence, this.signal);
+    return new FrameStream(
+      this.stub,
+      subscribeRequest(this.options, this.#position),
+      silence,
+      this.signal,
+      this.leaveOnStop,
+    );
   }
 
   #accept({ frame }: SubscribeEventsResponse): Batch | undefined {

@@ -14,16 +14,18 @@ export class FrameStream {
   };
   #silent = false;
 
-  /** `longestSilenceMs` is how long to wait for a frame. Aborting `signal` ends the stream. */
+  /** `longestSilenceMs` is how long to wait for a frame. Aborting `signal` ends `next`, and with `leaveOnStop` the stream. */
   constructor(
     stub: EventServiceClient,
     request: SubscribeEventsRequest,
     private readonly longestSilenceMs: number,
     private readonly signal: AbortSignal,
+    leaveOnStop: boolean,
   ) {
     this.#call = stub.subscribeEvents(request);
     this.#call.on("error", () => undefined); // the iterator's to tell; an error after its end is nobody's
     this.#frames = (this.#call as AsyncIterable<SubscribeEventsResponse>)[Symbol.asyncIterator]();
+    if (!leaveOnStop) return;
     if (signal.aborted) this.#cancel();
     else signal.addEventListener("abort", this.#cancel);
   }
@@ -35,6 +37,14 @@ export class FrameStream {
    */
   async next(): Promise<SubscribeEventsResponse> {
     let waiting = true;
+    const stopping = new AbortController(); // a listener on `signal` that goes with this wait
+    const stopped = new Promise<never>((_, reject) => {
+      const stop = () => {
+        reject(new GatewayError({ code: Code.CANCELLED, description: "stopped" }));
+      };
+      if (this.signal.aborted) stop();
+      else this.signal.addEventListener("abort", stop, { signal: stopping.signal });
+    });
     const timer = setTimeout(() => {
       // A busy process looks at its timers before its sockets: the frames that have come are taken first.
       setImmediate(() => {
@@ -44,7 +54,7 @@ export class FrameStream {
       });
     }, this.longestSilenceMs);
     try {
-      const result = await this.#frames.next();
+      const result = await Promise.race([this.#frames.next(), stopped]);
       if (result.done !== true) return result.value;
       throw new GatewayError({ code: Code.UNAVAILABLE, description: "the gateway ended the stream" });
     } catch (error) {
@@ -55,6 +65,7 @@ export class FrameStream {
       throw error instanceof GatewayError ? error : GatewayError.from(error as ServiceError);
     } finally {
       waiting = false;
+      stopping.abort();
       clearTimeout(timer);
     }
   }

@@ -184,7 +184,7 @@ export class GatewayClient {
     checkSubscribeOptions(options);
     const stop = new AbortController();
     const keeper = this.#keeper(options);
-    const feed = this.#feed(options, keeper, this.#stopSignal(stop, options), () => Promise.resolve());
+    const feed = this.#feed(options, keeper, this.#stopSignal(stop, options), true, () => Promise.resolve());
     return new EventFollower(feed, keeper, () => {
       stop.abort();
     });
@@ -209,7 +209,7 @@ export class GatewayClient {
     const lanes = new ConversationLanes(concurrency, Math.max(MOST_EVENTS_IN_HAND, concurrency));
     let extendEveryMs = options.extendEveryMs ?? UNKNOWN_DEADLINE_EXTEND_MS;
     const { subscription: name } = options;
-    const feed = this.#feed(options, keeper, signal, async (first) => {
+    const feed = this.#feed(options, keeper, signal, false, async (first) => {
       if (first && name !== undefined && options.extendEveryMs === undefined) {
         const { ackDeadline } = await this.subscriptions.get(name, { signal });
         if (ackDeadline !== undefined) extendEveryMs = toMilliseconds(ackDeadline) / 3;
@@ -277,6 +277,7 @@ export class GatewayClient {
     options: SubscribeOptions,
     keeper: PositionKeeper,
     signal: AbortSignal,
+    leaveOnStop: boolean,
     prepare: (first: boolean) => Promise<void>,
   ): EventFeed {
     const durable = options.subscription !== undefined;
@@ -284,7 +285,7 @@ export class GatewayClient {
       void keeper.tryFlush();
       options.onInterrupted?.(error, waitMs);
     };
-    return new EventFeed(this.stubs.events, { ...options, onInterrupted }, signal, async (first) => {
+    return new EventFeed(this.stubs.events, { ...options, onInterrupted }, signal, leaveOnStop, async (first) => {
       if (durable || first) await prepare(first);
       if (durable && !first) await keeper.flush();
     });

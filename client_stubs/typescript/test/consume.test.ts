@@ -144,6 +144,27 @@ void test("each delivery of mode SHARED is settled as its handler says", () =>
     assert.deepEqual(failed, ["Error: no"]);
   }));
 
+void test("a consumer that stops settles before it leaves its stream, with which the tokens end", () =>
+  withGateway(async (gateway) => {
+    const order: string[] = [];
+    let left: Promise<void> = Promise.resolve();
+    gateway.scripts = [
+      (stream) => {
+        left = stream.cancelled.then(() => void order.push("left"));
+        stream.shared("a1");
+      },
+    ];
+    const stop = new AbortController();
+    await gateway.client.consume({ subscription: "orders", signal: stop.signal }, async () => {
+      stop.abort();
+      await gateway.client.getSessionStatus("s"); // a round trip: a stream that was left meanwhile is seen to be
+      order.push("handled");
+    });
+    await left;
+    assert.deepEqual(order, ["handled", "left"]);
+    assert.deepEqual(settled(gateway), [["token-a1", "ACK", undefined]]);
+  }));
+
 void test("a settlement that finds no gateway is tried again", () =>
   withGateway(async (gateway) => {
     gateway.scripts = [
