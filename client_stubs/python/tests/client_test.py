@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import tempfile
 import threading
 import unittest
@@ -86,6 +87,16 @@ class SendingTest(ClientTest):
     def test_token_goes_with_each_call(self) -> None:
         self.send(None)
         self.assertEqual(self.gateway.authorizations, ["Bearer secret"])
+
+    def test_timeout_of_nothing_is_no_time(self) -> None:
+        for client, timeout in ((self.client, timedelta(0)), (Client(self.gateway.target, timeout=timedelta(0)), None)):
+            with self.assertRaises(CallError) as raised:
+                client.send_text(session_id="s", to="+1", body="Hello", timeout=timeout)
+            self.assertEqual(raised.exception.code, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+    def test_details_that_cannot_be_read_are_left_out(self) -> None:
+        failed = self.fail(GatewayError(grpc.StatusCode.OUT_OF_RANGE, "CURSOR_EXPIRED", earliest_cursor="é"))
+        self.assertEqual((failed.reason, failed.earliest_cursor), ("CURSOR_EXPIRED", b""))
 
     def test_wrong_options_are_named(self) -> None:
         with self.assertRaisesRegex(ValueError, "target"):
@@ -196,6 +207,13 @@ class SubscribeTest(ClientTest):
         store.save(b"\x00\xff\x01")
         self.assertEqual(store.load(), b"\x00\xff\x01")
 
+    def test_token_that_cannot_be_had_ends(self) -> None:
+        def token() -> str:
+            raise OSError("no token")
+
+        with Client(self.gateway.target, token=token) as client, self.assertRaisesRegex(OSError, "no token"):
+            client.subscribe().run(lambda _: None)
+
 
 class ConsumeTest(ClientTest):
     def setUp(self) -> None:
@@ -260,6 +278,16 @@ class ConsumeTest(ClientTest):
         release.set()
         self.gateway.await_settled(b"1", ACK)
         stopping.join()
+
+    def test_what_is_no_settlement_ends(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        with self.assertRaisesRegex(TypeError, "the handler returned int"):
+            self.client.consume("orders").run(lambda _: ACK)  # type: ignore[arg-type,return-value]
+
+    def test_handler_that_exits_ends(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        with self.assertRaises(SystemExit):
+            self.client.consume("orders").run(lambda _: sys.exit(3))
 
 
 if __name__ == "__main__":

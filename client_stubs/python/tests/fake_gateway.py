@@ -28,6 +28,7 @@ class GatewayError(Exception):
         domain: str = "aulm-gateway",
         outcome: str = "",
         retry_after: int = 0,
+        **metadata: str,
     ) -> None:
         super().__init__(reason)
         self.code = code
@@ -35,7 +36,7 @@ class GatewayError(Exception):
         if not reason:
             return
         status = status_pb2.Status(code=code.value[0], message="made for a test")
-        info = error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata={"outcome": outcome})
+        info = error_details_pb2.ErrorInfo(reason=reason, domain=domain, metadata={"outcome": outcome, **metadata})
         details: list[Any] = [info]
         if retry_after:
             retry = error_details_pb2.RetryInfo()
@@ -68,7 +69,8 @@ class FakeGateway(
         subscription_service_pb2_grpc.add_SubscriptionServiceServicer_to_server(self, self._server)
         port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
-        self.client = Client(f"127.0.0.1:{port}", token=lambda: "secret")
+        self.target = f"127.0.0.1:{port}"
+        self.client = Client(self.target, token=lambda: "secret")
 
     def close(self) -> None:
         self.client.close()  # which ends every stream

@@ -6,7 +6,6 @@ Every method of Client raises CallError. For stubs of one's own, `call_error(rpc
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -178,5 +177,5 @@ def _read_error_info(info: error_details_pb2.ErrorInfo, result: CallError) -> No
     cursor = result.metadata.get("earliest_cursor", "")
     try:
         result.earliest_cursor = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    except binascii.Error:
+    except ValueError:
         result.earliest_cursor = b""

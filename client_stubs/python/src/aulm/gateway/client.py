@@ -58,8 +58,8 @@ class Client:
         `timeout` is for calls that give none of their own; None: 30 s for sends, 10 s for reads.
         """
         self.channel = open_channel(target, tls=tls, token=token, keepalive=keepalive, user_agent=user_agent)
-        self._send_timeout = timeout or SEND_TIMEOUT
-        self._read_timeout = timeout or READ_TIMEOUT
+        self._send_timeout = SEND_TIMEOUT if timeout is None else timeout
+        self._read_timeout = READ_TIMEOUT if timeout is None else timeout
         self.messaging = MessagingServiceStub(self.channel)
         self.sessions = SessionServiceStub(self.channel)
         self.events = EventServiceStub(self.channel)
@@ -238,7 +238,7 @@ class Client:
         return subscription.ack_deadline.ToTimedelta().total_seconds() or 30.0
 
     def _send(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
-        seconds = (timeout or self._send_timeout).total_seconds()
+        seconds = (self._send_timeout if timeout is None else timeout).total_seconds()
         return send(
             lambda left: method(request, timeout=left),
             request.request_id,
@@ -248,7 +248,7 @@ class Client:
 
     def _read(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
         try:
-            return method(request, timeout=(timeout or self._read_timeout).total_seconds())
+            return method(request, timeout=(self._read_timeout if timeout is None else timeout).total_seconds())
         except grpc.RpcError as error:
             raise call_error(error) from None
 

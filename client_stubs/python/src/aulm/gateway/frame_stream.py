@@ -40,15 +40,21 @@ class FrameStream:
         self._frames: deque[v1.SubscribeEventsResponse] = deque()
         self._waiting_since: float | None = None  # the taker, for a frame; None while it is busy with one
         self._end: CallError | None = None
+        self._failure: Exception | None = None  # of the caller's own: what gives the token
         self._woken = False
         threading.Thread(target=self._read, name="aulm-gateway-frames", daemon=True).start()
 
     def take(self, patience: float) -> v1.SubscribeEventsResponse | None:
-        """The next frame; None after `patience` seconds, or once the stream has ended and every frame was taken."""
+        """The next frame; None after `patience` seconds, or once the stream has ended and every frame was taken.
+
+        Raises what ended the stream where that is none of gRPC's errors.
+        """
         with self._changed:
             if self._waiting_since is None:
                 self._waiting_since = time.monotonic()
             self._changed.wait_for(lambda: self._frames or self._end or self._woken, max(patience, 0))
+            if not self._frames and self._failure is not None and not self._woken:
+                raise self._failure
             if not self._frames or self._woken:
                 return None
             self._waiting_since = None
@@ -80,6 +86,7 @@ class FrameStream:
 
     def _read(self) -> None:
         end = CallError(code=grpc.StatusCode.UNAVAILABLE, message="the stream ended")
+        failure: Exception | None = None
         try:
             for frame in self._call:
                 with self._changed:
@@ -90,6 +97,9 @@ class FrameStream:
                         break
         except grpc.RpcError as error:
             end = call_error(error)
+        except Exception as error:
+            failure = error
         with self._changed:
             self._end = end
+            self._failure = failure
             self._changed.notify_all()

@@ -70,14 +70,19 @@ class SharedConsumer:
         """Calls the handler for each delivery, on up to `concurrency` threads, in order within a conversation.
 
         A handler that raises has its delivery tried again (RETRY), which is logged. Deliveries in hand are extended
-        until their handler ends. Raises CallError for what trying again cannot mend.
+        until their handler ends. Raises CallError for what trying again cannot mend, TypeError for what a handler
+        returned that is no Settlement, and what is no Exception (SystemExit) as the handler raised it.
         """
         deadline = self._ask_ack_deadline()
         if deadline is None:
             return
 
         def handle(delivery: v1.Delivery) -> None:
-            self._handle(handler, delivery)
+            try:
+                self._handle(handler, delivery)
+            except BaseException:
+                self._source.stop()  # wakes the loop below: no handler would see what it takes
+                raise
 
         pool = ConversationPool(handle, concurrency, _MOST_WAITING_DELIVERIES)
         extending = threading.Thread(target=self._extend, args=(deadline,), name="aulm-gateway-extend", daemon=True)
@@ -122,6 +127,10 @@ class SharedConsumer:
             settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_RETRY)
         if settlement is None:
             settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_ACK)
+        if not isinstance(settlement, v1.Settlement):
+            raise TypeError(
+                f"the handler returned {type(settlement).__name__}: return None for ACK, or a v1.Settlement"
+            )
         self._settle(delivery, settlement)
 
     def _settle(self, delivery: v1.Delivery, settlement: v1.Settlement) -> None:
