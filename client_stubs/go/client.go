@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/aulm/aulm-gateway/client_stubs/go/gatewayv1"
@@ -59,6 +60,8 @@ func (c *Client) Conn() grpc.ClientConnInterface { return c.conn }
 
 // Close ends every call of this client.
 func (c *Client) Close() error { return c.conn.Close() }
+
+func (c *Client) isClosed() bool { return c.conn.GetState() == connectivity.Shutdown }
 
 // SendText sends a text from a WhatsApp session to a phone number.
 //

@@ -76,6 +76,7 @@ func (c *Client) Consume(ctx context.Context, subscription string,
 	}
 	source := &frames{
 		client:      c.events,
+		closed:      c.isClosed,
 		request:     func() *gatewayv1.SubscribeEventsRequest { return request },
 		interrupted: func() {},
 		notices:     &given.Notices,

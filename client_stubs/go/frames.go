@@ -54,6 +54,7 @@ func (s *stream) read(ctx context.Context, client gatewayv1.EventServiceClient, 
 // goroutine.
 type frames struct {
 	client      gatewayv1.EventServiceClient
+	closed      func() bool                              // the client
 	request     func() *gatewayv1.SubscribeEventsRequest // for a new stream, from where things stand
 	interrupted func()                                   // called before each wait
 	notices     *Notices
@@ -147,6 +148,10 @@ func (f *frames) ended(ctx context.Context, err error) *CallError {
 	failure := AsCallError(err)
 	if errors.Is(err, io.EOF) {
 		failure = &CallError{Code: codes.Unavailable, Message: "the stream ended", Outcome: OutcomeNone}
+	}
+	if f.closed() { // no later try can do better
+		f.close()
+		return failure
 	}
 	switch failure.Code {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.Unauthenticated,

@@ -154,6 +154,7 @@ func (c *Client) newSubscriber(ctx context.Context, request *gatewayv1.Subscribe
 	s.position = newPosition(store, s.options.SaveInterval, s.options.Notices.notSaved)
 	s.frames = &frames{
 		client:      c.events,
+		closed:      c.isClosed,
 		request:     s.nextRequest,
 		interrupted: s.position.save,
 		notices:     &s.options.Notices,

@@ -171,3 +171,16 @@ func TestCursorFileThatHoldsNoCursorIsAnError(t *testing.T) {
 		t.Errorf("came back as %q, %v", cursor, err)
 	}
 }
+
+func TestClosedClientEndsItsSubscribers(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, streamOf(started("0"), batch("1", event("1", "a"))))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+
+	err := client.Subscribe(ctx, nil, func(context.Context, *gatewayv1.Event) error { return client.Close() }, quick())
+
+	if status.Code(err) != codes.Canceled {
+		t.Errorf("ended with %v", err)
+	}
+}
