@@ -302,15 +302,21 @@ void AllRefusals(BenchReport& report, const std::string& upstream) {
     grpc::ClientContext first;
     v1::SendTextResponse response;
     if (!stub->SendText(&first, Request(), &response).ok()) Fail("the first send of the paced session failed");
-    grpc::ClientContext waiting;
+    // The place of the first may not be free yet: then it is tried again.
     grpc::CompletionQueue queue;
-    const auto call = stub->AsyncSendText(&waiting, Request(), &queue);
-    Refusals(report, "OVERLOADED", full, "OVERLOADED", 0);
-    waiting.TryCancel();
+    std::unique_ptr<grpc::ClientContext> waiting;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<v1::SendTextResponse>> call;
     grpc::Status status;
-    call->Finish(&response, &status, nullptr);
-    void* tag;
-    bool ok;
+    void* tag = nullptr;
+    bool ok = false;
+    do {
+      waiting = std::make_unique<grpc::ClientContext>();
+      call = stub->AsyncSendText(waiting.get(), Request(), &queue);
+      call->Finish(&response, &status, nullptr);
+    } while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + std::chrono::milliseconds(200)) ==
+             grpc::CompletionQueue::GOT_EVENT);
+    Refusals(report, "OVERLOADED", full, "OVERLOADED", 0);
+    waiting->TryCancel();
     queue.Next(&tag, &ok);
   }
 }
