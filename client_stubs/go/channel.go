@@ -5,14 +5,17 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	grpcbackoff "google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 )
 
 // MaxMessageBytes is the most that one message may hold, in either direction: the gateway's own limit.
@@ -109,23 +112,36 @@ func open(target string, options Options) (*grpc.ClientConn, error) {
 }
 
 // withToken adds the token. An interceptor's work rather than call credentials', which gRPC refuses in plaintext.
-func withToken(ctx context.Context, token func() string) context.Context {
-	if text := token(); text != "" {
-		return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+text)
+func withToken(ctx context.Context, token func() string) (context.Context, error) {
+	text := token()
+	if text == "" {
+		return ctx, nil
 	}
-	return ctx
+	if strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, status.Error(codes.Unauthenticated, "the call was not made: its token is not printable ASCII without "+
+			"spaces (a line end, perhaps, of the file that it was read from)")
+	}
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+text), nil
 }
 
 func unaryToken(token func() string) grpc.UnaryClientInterceptor {
 	return func(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoker grpc.UnaryInvoker,
 		opts ...grpc.CallOption) error {
-		return invoker(withToken(ctx, token), method, request, reply, conn, opts...)
+		ctx, err := withToken(ctx, token)
+		if err != nil {
+			return err
+		}
+		return invoker(ctx, method, request, reply, conn, opts...)
 	}
 }
 
 func streamToken(token func() string) grpc.StreamClientInterceptor {
 	return func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, streamer grpc.Streamer,
 		opts ...grpc.CallOption) (grpc.ClientStream, error) {
-		return streamer(withToken(ctx, token), desc, conn, method, opts...)
+		ctx, err := withToken(ctx, token)
+		if err != nil {
+			return nil, err
+		}
+		return streamer(ctx, desc, conn, method, opts...)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/aulm/aulm-gateway/client_stubs/go/gatewayv1"
@@ -74,9 +75,7 @@ func (c *Client) SendText(ctx context.Context, request *gatewayv1.SendTextReques
 		request = proto.Clone(request).(*gatewayv1.SendTextRequest)
 		request.RequestId = uuid.NewString()
 	}
-	return send(ctx, c.sendTimeout, request.RequestId, func(ctx context.Context) (*gatewayv1.SendTextResponse, error) {
-		return c.messaging.SendText(ctx, request)
-	})
+	return send(ctx, c, request, c.messaging.SendText)
 }
 
 // SendImage sends an image, by its bytes (at most 5 MiB) or by a public https URL. The rest is as in SendText.
@@ -85,9 +84,7 @@ func (c *Client) SendImage(ctx context.Context, request *gatewayv1.SendImageRequ
 		request = proto.Clone(request).(*gatewayv1.SendImageRequest)
 		request.RequestId = uuid.NewString()
 	}
-	return send(ctx, c.sendTimeout, request.RequestId, func(ctx context.Context) (*gatewayv1.SendImageResponse, error) {
-		return c.messaging.SendImage(ctx, request)
-	})
+	return send(ctx, c, request, c.messaging.SendImage)
 }
 
 // GetMessage tells what became of a send, by its request id, or by its session and message id.
@@ -122,6 +119,9 @@ func read[Request, Response any](ctx context.Context, timeout time.Duration,
 	call func(context.Context, *Request, ...grpc.CallOption) (*Response, error), request *Request) (*Response, error) {
 	ctx, cancel := withDeadline(ctx, timeout)
 	defer cancel()
+	if err := ctx.Err(); err != nil { // gRPC may call all the same
+		return nil, AsCallError(status.FromContextError(err).Err())
+	}
 	response, err := call(ctx, request)
 	if err != nil {
 		return nil, AsCallError(err)

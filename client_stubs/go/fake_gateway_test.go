@@ -24,6 +24,7 @@ type fakeGateway struct {
 	gatewayv1.UnimplementedEventServiceServer
 	gatewayv1.UnimplementedSubscriptionServiceServer
 
+	target        string
 	mu            sync.Mutex
 	sends         []func() error
 	streams       []func(stream subscribeServer) error
@@ -45,13 +46,14 @@ func startFakeGateway(t *testing.T) (*fakeGateway, *Client) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	fake.target = listener.Addr().String()
 	server := grpc.NewServer()
 	gatewayv1.RegisterMessagingServiceServer(server, fake)
 	gatewayv1.RegisterEventServiceServer(server, fake)
 	gatewayv1.RegisterSubscriptionServiceServer(server, fake)
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
-	client, err := NewClient(listener.Addr().String(), Options{Token: StaticToken("secret")})
+	client, err := NewClient(fake.target, Options{Token: StaticToken("secret")})
 	if err != nil {
 		t.Fatal(err)
 	}

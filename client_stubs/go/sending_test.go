@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +99,62 @@ func TestTokenGoesWithEachCall(t *testing.T) {
 
 	if len(fake.tokens) != 1 || fake.tokens[0] != "Bearer secret" {
 		t.Errorf("authorization was %q", fake.tokens)
+	}
+}
+
+func TestWhatTheClientItselfRefusesWasNotSent(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	expired, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	another := func(options Options) *Client {
+		made, err := NewClient(fake.target, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = made.Close() })
+		return made
+	}
+	closed := another(Options{})
+	_ = closed.Close()
+	for name, test := range map[string]struct {
+		client *Client
+		ctx    context.Context
+		body   string
+		code   codes.Code
+	}{
+		"no time":        {client, expired, "Hello", codes.DeadlineExceeded},
+		"cancelled":      {client, cancelled, "Hello", codes.Canceled},
+		"closed":         {closed, t.Context(), "Hello", codes.Canceled},
+		"over 8 MiB":     {client, t.Context(), strings.Repeat("x", MaxMessageBytes), codes.InvalidArgument},
+		"not UTF-8":      {client, t.Context(), "\xff", codes.InvalidArgument},
+		"token with \\n": {another(Options{Token: StaticToken("secret\n")}), t.Context(), "Hello", codes.Unauthenticated},
+	} {
+		_, err := test.client.SendText(test.ctx, &gatewayv1.SendTextRequest{Body: test.body})
+
+		var failed *CallError
+		if !errors.As(err, &failed) || failed.Code != test.code || failed.Outcome != OutcomeNotSent || failed.RequestID == "" {
+			t.Errorf("%s: %v, %+v", name, err, failed)
+		} else if failed.Message == "" || strings.Contains(failed.Message, "secret") {
+			t.Errorf("%s: message %q", name, failed.Message)
+		}
+	}
+	if len(fake.sendRequests) > 0 {
+		t.Errorf("%d sends came", len(fake.sendRequests))
+	}
+}
+
+func TestReadWithoutTimeIsNotMade(t *testing.T) {
+	_, client := startFakeGateway(t)
+	expired, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+
+	_, err := client.Quota(expired, "")
+
+	var failed *CallError
+	if !errors.As(err, &failed) || failed.Code != codes.DeadlineExceeded || failed.Outcome != OutcomeNone {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <string>
 
+#include "aulm/gateway/client/event_follower.h"
 #include "client_stubs/cpp/tests/fake_gateway.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -67,6 +68,22 @@ TEST(OpenChannelTest, EmptyTokenSendsNoHeader) {
   options.bearer_token = [] { return ""; };
   AskStatus(*OpenChannel(options));
   EXPECT_THAT(gateway.metadata(), Not(Contains(Key("authorization"))));
+}
+
+TEST(OpenChannelTest, CallWhoseTokenIsNoneIsNotMade) {
+  FakeGateway gateway;
+  ChannelOptions options;
+  options.target = gateway.address();
+  options.bearer_token = [] { return "secret\n"; };
+  const auto channel = *OpenChannel(options);
+  const grpc::Status status = Send(channel);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_THAT(status.error_message(), HasSubstr("printable ASCII"));
+  EXPECT_THAT(status.error_message(), Not(HasSubstr("secret")));
+  EventFollower follower(channel, {});
+  EXPECT_EQ(follower.Next(), std::nullopt);
+  EXPECT_EQ(follower.error()->code, grpc::StatusCode::UNAUTHENTICATED);
+  EXPECT_EQ(gateway.calls(), 0);
 }
 
 TEST(OpenChannelTest, UserAgentNamesTheApplication) {

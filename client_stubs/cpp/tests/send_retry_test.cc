@@ -75,6 +75,17 @@ TEST_F(SendRetryTest, UnknownOutcomeIsNotRepeated) {
   EXPECT_EQ(error->request_id, "rid");
 }
 
+TEST_F(SendRetryTest, WithoutTimeNothingIsTried) {
+  for (const absl::Duration timeout : {absl::ZeroDuration(), absl::Seconds(-1)}) {
+    const auto error = TrySend("rid", timeout, true, [](absl::Duration) { return grpc::Status::OK; },
+                               {.now = [this] { return now_; }, .wait = nullptr});
+    ASSERT_TRUE(error.has_value());
+    EXPECT_EQ(error->code, StatusCode::DEADLINE_EXCEEDED);
+    EXPECT_EQ(error->outcome, Outcome::kNotSent);
+    EXPECT_EQ(error->request_id, "rid");
+  }
+}
+
 TEST_F(SendRetryTest, NoRetryMeansOneTry) {
   const auto error = Send({Bare()}, /*retry=*/false);
   EXPECT_EQ(error->outcome, Outcome::kUnknown);

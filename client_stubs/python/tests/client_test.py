@@ -26,6 +26,18 @@ PARK = v1.SETTLEMENT_ACTION_PARK
 EXTEND = v1.SETTLEMENT_ACTION_EXTEND
 LEAST, MOST = timedelta(milliseconds=1), timedelta(milliseconds=2)
 
+died: list[threading.ExceptHookArgs] = []  # threads, of grpc's own too: whose traceback users would see
+
+
+def setUpModule() -> None:
+    threading.excepthook = died.append
+
+
+def tearDownModule() -> None:
+    threading.excepthook = threading.__excepthook__
+    if died:
+        raise AssertionError(f"threads died: {[str(one.exc_value) for one in died]}")
+
 
 def handle_once(released: threading.Event) -> Callable[[v1.Delivery], None]:
     """A handler that waits for that."""
@@ -93,6 +105,42 @@ class SendingTest(ClientTest):
             with self.assertRaises(CallError) as raised:
                 client.send_text(session_id="s", to="+1", body="Hello", timeout=timeout)
             self.assertEqual(raised.exception.code, grpc.StatusCode.DEADLINE_EXCEEDED)
+            self.assertEqual(raised.exception.outcome, Outcome.NOT_SENT)
+            self.assertTrue(raised.exception.request_id)
+            with self.assertRaises(CallError) as raised:
+                client.read_events(timeout=timeout)
+            self.assertEqual(raised.exception.code, grpc.StatusCode.DEADLINE_EXCEEDED)
+            self.assertEqual(raised.exception.outcome, Outcome.NONE)
+        self.assertEqual(self.gateway.send_requests, [])
+
+    def test_what_the_client_itself_refuses_was_not_sent(self) -> None:
+        def no_token() -> str:
+            raise OSError("no token")
+
+        def bare(client: Client, body: str = "Hello") -> CallError:
+            with client, self.assertRaises(CallError) as raised:
+                client.send_text(session_id="s", to="+1", body=body, timeout=timedelta(seconds=20))
+            self.assertEqual(raised.exception.outcome, Outcome.NOT_SENT)
+            self.assertTrue(raised.exception.request_id)
+            return raised.exception
+
+        closed = Client(self.gateway.target)
+        closed.close()
+        target = self.gateway.target
+        for error, code, words in (
+            (bare(Client(target), "x" * (8 << 20)), grpc.StatusCode.INVALID_ARGUMENT, "8388608"),
+            (bare(Client(target, token=no_token)), grpc.StatusCode.UNAUTHENTICATED, "no token"),
+            (bare(Client(target, token=lambda: "secret\n")), grpc.StatusCode.UNAUTHENTICATED, "printable ASCII"),
+            (bare(closed), grpc.StatusCode.CANCELLED, "closed"),
+        ):
+            self.assertEqual(error.code, code)
+            self.assertIn(words, error.message)
+            self.assertNotIn("secret", error.message)
+        self.assertEqual(self.gateway.send_requests, [])
+
+    def test_text_that_no_request_can_hold_is_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            self.client.send_text(session_id="s", to="+1", body="\ud800")
 
     def test_details_that_cannot_be_read_are_left_out(self) -> None:
         failed = self.fail(GatewayError(grpc.StatusCode.OUT_OF_RANGE, "CURSOR_EXPIRED", earliest_cursor="é"))
@@ -103,6 +151,8 @@ class SendingTest(ClientTest):
             Client("")
         with self.assertRaisesRegex(ValueError, "keepalive"):
             Client(keepalive=timedelta(seconds=1))
+        with self.assertRaisesRegex(ValueError, "token"):
+            Client(token="secret\n")
 
 
 class SubscribeTest(ClientTest):
@@ -211,8 +261,30 @@ class SubscribeTest(ClientTest):
         def token() -> str:
             raise OSError("no token")
 
-        with Client(self.gateway.target, token=token) as client, self.assertRaisesRegex(OSError, "no token"):
+        with (
+            Client(self.gateway.target, token=token) as client,
+            self.assertRaisesRegex(CallError, "no token") as raised,
+        ):
             client.subscribe().run(lambda _: None)
+        self.assertEqual(raised.exception.code, grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_closing_the_client_ends_its_followers_and_prints_nothing(self) -> None:
+        for token in (None, "secret"):
+            with Client(self.gateway.target, token=token) as client:
+                self.gateway.streams = [stream_of(batch("1", event("1")))]
+                with self.assertRaisesRegex(CallError, "closed") as raised:
+                    client.subscribe(least_backoff=LEAST, most_backoff=MOST).run(lambda _: client.close())
+                self.assertEqual(raised.exception.code, grpc.StatusCode.CANCELLED)
+                with self.assertRaisesRegex(CallError, "the client is closed"):
+                    client.subscribe().run(lambda _: None)
+
+    def test_failed_handler_ends_it_at_once(self) -> None:
+        # With nothing further to come, only the failure itself wakes the follower.
+        self.gateway.streams = [stream_of(batch("1", event("1")))]
+        follower = self.client.subscribe()
+        follower._patience = 3600.0
+        with self.assertRaises(InterruptedError):
+            follower.run(lambda _: self._raise())
 
 
 class ConsumeTest(ClientTest):

@@ -23,12 +23,10 @@ class FakeChannel:
 
     def __init__(self, *states: State) -> None:
         self.watchers: list[Callable[[State], None]] = []
-        self.asked_to_connect = False
         self._states = states
 
-    def subscribe(self, callback: Any, try_to_connect: bool | None = False) -> None:
+    def subscribe(self, callback: Any) -> None:
         self.watchers.append(callback)
-        self.asked_to_connect = bool(try_to_connect)
         for state in self._states:
             callback(state)
 
@@ -76,7 +74,6 @@ class SleepTest(unittest.TestCase):
     def test_sleep_ends_once_the_channel_is_connected_again(self) -> None:
         channel = FakeChannel(State.TRANSIENT_FAILURE, State.CONNECTING, State.READY)
         sleep_connecting(channel, LONG)
-        self.assertTrue(channel.asked_to_connect)
         self.assertEqual(channel.watchers, [])
 
 
@@ -88,6 +85,7 @@ class FrameSourceTest(unittest.TestCase):
         source = FrameSource(
             lambda: calls.pop(0),
             connecting=Connecting(channel),
+            is_closed=lambda: False,
             silence=LONG,
             backoff=Backoff(0.001, 0.001),
             notices=Notices(),

@@ -1,7 +1,7 @@
 // The gateway's calls and events, at home in TypeScript: sends that are tried again where that is safe, typed errors,
 // deadlines, and subscriptions that survive whatever happens to the connection. One client serves a whole process.
 import { randomUUID } from "node:crypto";
-import { Channel, type ClientOptions } from "@grpc/grpc-js";
+import { Channel, type ClientOptions, status as Code } from "@grpc/grpc-js";
 import type { CursorStore } from "./cursor-store.js";
 import { EventConsumer, type EventHandler } from "./event-consumer.js";
 import { EventFeed } from "./event-feed.js";
@@ -13,7 +13,14 @@ import * as quotas from "./gen/aulm/gateway/v1/quota_service.js";
 import type { Session } from "./gen/aulm/gateway/v1/session.js";
 import * as sessions from "./gen/aulm/gateway/v1/session_service.js";
 import * as subscriptions from "./gen/aulm/gateway/v1/subscription_service.js";
-import { channelCredentials, clientOptions, type BackoffOptions, type GatewayOptions } from "./gateway-options.js";
+import { GatewayError } from "./gateway-error.js";
+import {
+  channelCredentials,
+  clientOptions,
+  MAX_MESSAGE_BYTES,
+  type BackoffOptions,
+  type GatewayOptions,
+} from "./gateway-options.js";
 import { toMilliseconds } from "./durations.js";
 import { ConversationLanes } from "./conversation-lanes.js";
 import { PositionKeeper } from "./position-keeper.js";
@@ -21,7 +28,7 @@ import { sendWithRetries } from "./send-retry.js";
 import { Settler } from "./settler.js";
 import { Subscriptions } from "./subscriptions.js";
 import { checkSubscribeOptions, startOf, type Start, type SubscribeOptions } from "./subscribe-options.js";
-import { type Start as StartCall, unaryCall, type UnaryOptions } from "./unary-call.js";
+import { notMade, type Start as StartCall, unaryCall, type UnaryOptions } from "./unary-call.js";
 
 /** A text to send. */
 export interface TextMessage {
@@ -120,7 +127,8 @@ export class GatewayClient {
   sendText(message: TextMessage, options: UnaryOptions = {}): Promise<messaging.SendTextResponse> {
     const requestId = message.requestId ?? randomUUID();
     const request = messaging.SendTextRequest.fromPartial({ ...message, requestId });
-    return this.#send(requestId, (m, o, done) => this.stubs.messaging.sendText(request, m, o, done), options);
+    const { length } = messaging.SendTextRequest.encode(request).finish();
+    return this.#send(requestId, length, (m, o, done) => this.stubs.messaging.sendText(request, m, o, done), options);
   }
 
   /** Sends an image; otherwise as {@link sendText}. */
@@ -135,7 +143,8 @@ export class GatewayClient {
           ? { $case: "imageData", value: { data: image, mimeType: mimeType ?? "" } }
           : { $case: "imageUrl", value: image.toString() },
     });
-    return this.#send(requestId, (m, o, done) => this.stubs.messaging.sendImage(request, m, o, done), options);
+    const { length } = messaging.SendImageRequest.encode(request).finish();
+    return this.#send(requestId, length, (m, o, done) => this.stubs.messaging.sendImage(request, m, o, done), options);
   }
 
   /** What became of a send, and each status that aulm has told since: by your request id, or by aulm's message id. */
@@ -248,9 +257,14 @@ export class GatewayClient {
     this.#channel.close();
   }
 
-  #send<Response>(requestId: string, call: StartCall<Response>, options: UnaryOptions): Promise<Response> {
-    const deadline = Date.now() + (options.timeoutMs ?? this.options.timeoutMs ?? SEND_TIMEOUT_MS);
-    return sendWithRetries(() => unaryCall(call, deadline, options.signal), {
+  #send<Response>(
+    requestId: string,
+    bytes: number,
+    call: StartCall<Response>,
+    options: UnaryOptions,
+  ): Promise<Response> {
+    const deadline = performance.now() + (options.timeoutMs ?? this.options.timeoutMs ?? SEND_TIMEOUT_MS);
+    return sendWithRetries(() => this.#attempt(bytes, call, deadline, options.signal), {
       requestId,
       deadline,
       backoff: this.options.sendBackoff ?? SEND_BACKOFF,
@@ -258,9 +272,28 @@ export class GatewayClient {
     });
   }
 
-  #read<Response>(call: StartCall<Response>, options: UnaryOptions): Promise<Response> {
-    const deadline = Date.now() + (options.timeoutMs ?? this.options.timeoutMs ?? READ_TIMEOUT_MS);
-    return unaryCall(call, deadline, options.signal);
+  // Refuses what cannot be sent, as not_sent.
+  async #attempt<Response>(
+    bytes: number,
+    call: StartCall<Response>,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    if (this.#closing.signal.aborted) throw notMade(Code.CANCELLED, "the client is closed");
+    if (bytes > MAX_MESSAGE_BYTES) {
+      const words = `the request has ${bytes} bytes, the gateway takes ${MAX_MESSAGE_BYTES}: an image may have 5 MiB`;
+      throw notMade(Code.INVALID_ARGUMENT, words);
+    }
+    return unaryCall(call, deadline, signal);
+  }
+
+  async #read<Response>(call: StartCall<Response>, options: UnaryOptions): Promise<Response> {
+    const deadline = performance.now() + (options.timeoutMs ?? this.options.timeoutMs ?? READ_TIMEOUT_MS);
+    try {
+      return await this.#attempt(0, call, deadline, options.signal);
+    } catch (error) {
+      throw error instanceof GatewayError && !error.hasDetails ? error.with({ outcome: undefined }) : error; // no send
+    }
   }
 
   #acknowledge(request: events.AcknowledgeEventsRequest): Promise<events.AcknowledgeEventsResponse> {

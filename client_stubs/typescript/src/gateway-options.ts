@@ -6,8 +6,10 @@ import {
   credentials,
   InterceptingCall,
   type Interceptor,
+  Metadata,
+  status as Code,
 } from "@grpc/grpc-js";
-import type { ChannelCredentials, InterceptorOptions, Metadata, NextCall } from "@grpc/grpc-js";
+import type { ChannelCredentials, InterceptorOptions, NextCall } from "@grpc/grpc-js";
 
 /** What a TLS connection to the gateway needs. All PEM texts, not paths. */
 export interface TlsOptions {
@@ -32,7 +34,7 @@ export interface GatewayOptions {
   tls?: TlsOptions | true;
   /**
    * The caller's token, sent as `authorization: Bearer …`. A function is asked once a call, so that a token that changes
-   * can be read anew; where it answers an empty string, none is sent.
+   * can be read anew; where it answers an empty string, none is sent. Where it fails, the call is not made: UNAUTHENTICATED.
    */
   token?: string | (() => string | Promise<string>);
   /**
@@ -136,23 +138,38 @@ function pem(text: string | Uint8Array | undefined): Buffer | undefined {
   return text === undefined ? undefined : Buffer.from(text as Uint8Array);
 }
 
+const NO_TOKEN = "not printable ASCII without spaces (a line end, perhaps, of the file that it was read from)";
+
+const isToken = (text: unknown): text is string => typeof text === "string" && /^[!-~]*$/.test(text);
+
 // An interceptor rather than call credentials: grpc-js refuses those in plaintext, where a mesh may well do the
-// encryption.
+// encryption. A call without its token is not made.
 function bearerToken(token: string | (() => string | Promise<string>)): Interceptor {
-  return (options: InterceptorOptions, nextCall: NextCall) =>
-    new InterceptingCall(nextCall(options), {
+  if (typeof token === "string" && !isToken(token)) throw new TypeError(`token: ${NO_TOKEN}`);
+  return (options: InterceptorOptions, nextCall: NextCall) => {
+    const call = nextCall(options);
+    return new InterceptingCall(call, {
       start(metadata: Metadata, listener, next) {
+        const refuse = (details: string) => {
+          call.cancelWithStatus(Code.UNAUTHENTICATED, details);
+          listener.onReceiveStatus({ code: Code.UNAUTHENTICATED, details, metadata: new Metadata() });
+        };
         Promise.resolve()
           .then(() => (typeof token === "function" ? token() : token))
-          .then((text) => {
-            if (text !== "") metadata.set("authorization", `Bearer ${text}`);
-            next(metadata, listener);
-          })
-          .catch((error: unknown) => {
-            // Goes out without a token, and comes back UNAUTHENTICATED.
-            process.emitWarning(`no token for the gateway: ${String(error)}`);
-            next(metadata, listener);
-          });
+          .then(
+            (text) => {
+              if (!isToken(text)) {
+                refuse(`the call was not made: its token is ${NO_TOKEN}`);
+                return;
+              }
+              if (text !== "") metadata.set("authorization", `Bearer ${text}`);
+              next(metadata, listener);
+            },
+            (error: unknown) => {
+              refuse(`the call was not made: its token cannot be had: ${String(error)}`);
+            },
+          );
       },
     });
+  };
 }

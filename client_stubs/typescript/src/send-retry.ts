@@ -9,7 +9,7 @@ import { sleep } from "./sleep.js";
 /** What bounds the tries of a send. */
 export interface SendBounds {
   requestId: string;
-  /** Milliseconds since the epoch. */
+  /** Of `performance.now()`. */
   deadline: number;
   backoff: BackoffOptions;
   signal?: AbortSignal | undefined;
@@ -30,10 +30,10 @@ export async function sendWithRetries<Response>(
       return await attempt();
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
-      inDoubt = (inDoubt && !looksUpRequestId(error)) || !error.hasDetails;
+      inDoubt = (inDoubt && !looksUpRequestId(error)) || (!error.hasDetails && outcomeOf(error) === "unknown");
       const wait = error.retryAfterMs === undefined ? backoff.next() : spread(error.retryAfterMs);
-      if (!mayTryAgain(error) || signal?.aborted || Date.now() + wait + LEAST_TRY_MS > deadline) {
-        const outcome = inDoubt && error.hasDetails ? "unknown" : outcomeOf(error);
+      if (!mayTryAgain(error) || signal?.aborted || performance.now() + wait + LEAST_TRY_MS > deadline) {
+        const outcome = inDoubt ? "unknown" : outcomeOf(error);
         throw error.with({ outcome, requestId: error.requestId || requestId });
       }
       await sleep(wait, signal);

@@ -110,6 +110,7 @@ export class FakeGateway {
   sendAnswers: Answer<object>[] = [{}];
   statusAnswers: Answer<object>[] = [{ session: {} }];
   scripts: Script[] = [];
+  onSend: () => void = () => undefined;
   onAcknowledge: (request: AcknowledgeEventsRequest) => Answer<object> = ({ settlements }) => ({
     results: settlements.map(({ ackToken }) => ({ ackToken, result: 1 })),
   });
@@ -147,6 +148,7 @@ export class FakeGateway {
     this.#server.addService(MessagingServiceService, {
       sendText: this.#unary<SendTextRequest>((request) => {
         this.sends.push(request);
+        this.onSend();
         return next(this.sendAnswers);
       }, SendTextResponse),
     });

@@ -88,9 +88,100 @@ void test("tries end with the last error when no time is left", () =>
 
 void test("a cancelled send says so and is in doubt", () =>
   withGateway({}, async (gateway) => {
-    const error = await failureOf(gateway.client.sendText(MESSAGE, { signal: AbortSignal.abort() }));
+    const stop = new AbortController();
+    gateway.onSend = () => {
+      stop.abort();
+    };
+    const error = await failureOf(gateway.client.sendText(MESSAGE, { signal: stop.signal }));
     assert.equal(error.codeName, "CANCELLED");
     assert.equal(error.outcome, "unknown");
+  }));
+
+const fails = (): string => {
+  throw new Error("no token");
+};
+
+const REFUSED: [string, GatewayOptions, (gateway: FakeGateway) => Promise<unknown>, string, RegExp][] = [
+  ["no time", {}, ({ client }) => client.sendText(MESSAGE, { timeoutMs: 0 }), "DEADLINE_EXCEEDED", /no time/],
+  ["a time that is over", { timeoutMs: -1 }, ({ client }) => client.sendText(MESSAGE), "DEADLINE_EXCEEDED", /no time/],
+  [
+    "an aborted signal",
+    {},
+    ({ client }) => client.sendText(MESSAGE, { signal: AbortSignal.abort() }),
+    "CANCELLED",
+    /aborted/,
+  ],
+  [
+    "more than 8 MiB",
+    {},
+    ({ client }) => client.sendImage({ ...MESSAGE, image: new Uint8Array(8 << 20) }),
+    "INVALID_ARGUMENT",
+    /8388608/,
+  ],
+  [
+    "a token that cannot be had",
+    { token: fails },
+    ({ client }) => client.sendText(MESSAGE),
+    "UNAUTHENTICATED",
+    /no token/,
+  ],
+  [
+    "a token with a line end",
+    { token: () => "secret\n" },
+    ({ client }) => client.sendText(MESSAGE),
+    "UNAUTHENTICATED",
+    /printable ASCII/,
+  ],
+  [
+    "a closed client",
+    {},
+    ({ client }) => {
+      client.close();
+      return client.sendText(MESSAGE);
+    },
+    "CANCELLED",
+    /closed/,
+  ],
+];
+
+for (const [name, options, call, code, words] of REFUSED) {
+  void test(`a send with ${name} is not made, and says so`, () =>
+    withGateway(options, async (gateway) => {
+      const error = await failureOf(call(gateway));
+      assert.equal(error.codeName, code);
+      assert.equal(error.outcome, "not_sent");
+      assert.match(error.requestId, /./);
+      assert.match(error.message, words);
+      assert.doesNotMatch(error.message, /secret/);
+      assert.deepEqual(gateway.sends, []);
+    }));
+}
+
+void test("a read without time is not made", () =>
+  withGateway({}, async (gateway) => {
+    const error = await failureOf(gateway.client.getSessionStatus("s", { timeoutMs: 0 }));
+    assert.equal(error.codeName, "DEADLINE_EXCEEDED");
+    assert.equal(error.outcome, undefined);
+    assert.deepEqual(gateway.metadata, []);
+  }));
+
+void test("deadlines do not follow the wall clock", (context) =>
+  withGateway({ timeoutMs: 10_000 }, async (gateway) => {
+    // Half a day passes by the wall clock while the gateway is tried.
+    gateway.sendAnswers = [NOT_SENT, {}];
+    gateway.onSend = () => {
+      const now = Date.now() + 43_200_000;
+      context.mock.method(Date, "now", () => now);
+    };
+    await gateway.client.sendText(MESSAGE);
+    assert.equal(gateway.sends.length, 2);
+  }));
+
+void test("a token that cannot be had ends a subscription", () =>
+  withGateway({ token: fails }, async (gateway) => {
+    const error = await failureOf(gateway.client.subscribe().next());
+    assert.equal(error.codeName, "UNAUTHENTICATED");
+    assert.deepEqual(gateway.subscribed, []);
   }));
 
 void test("the channel repeats unavailable reads", () =>

@@ -1,6 +1,7 @@
 #include "aulm/gateway/client/call_error.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -94,6 +95,14 @@ CallError ToCallError(const grpc::Status& status) {
             google::rpc::PreconditionFailure, google::rpc::QuotaFailure, google::rpc::ResourceInfo, v1::RateLimit>(
         any, error);
   }
+  return error;
+}
+
+CallError NotMade(grpc::StatusCode code, std::string message) {
+  CallError error;
+  error.code = code;
+  error.message = std::move(message);
+  error.outcome = Outcome::kNotSent;
   return error;
 }
 

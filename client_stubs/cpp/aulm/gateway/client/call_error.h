@@ -73,6 +73,9 @@ absl::Status ToStatus(const CallError& error);
 // Decodes a failed call's status. Details that cannot be read are left out, never an error of their own.
 CallError ToCallError(const grpc::Status& status);
 
+// The error of a call that the client itself did not make, so that nothing was sent: kNotSent.
+CallError NotMade(grpc::StatusCode code, std::string message);
+
 // What a send's error means for repeating it: `error.outcome` where the gateway told it. An error without details is
 // kNotSent where its code shows that nobody took the call (UNIMPLEMENTED, UNAUTHENTICATED, PERMISSION_DENIED), and
 // otherwise kUnknown: the connection may have broken after the gateway got the send.

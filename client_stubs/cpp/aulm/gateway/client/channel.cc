@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "grpcpp/create_channel.h"
@@ -20,22 +21,45 @@ constexpr int kLeastReconnectMs = 200;
 constexpr int kMostReconnectMs = 1'000;
 constexpr int kConnectTimeoutMs = 5'000;
 
-// Adds the bearer token to each call. An interceptor rather than call credentials: gRPC refuses those in plaintext,
-// where a mesh may well do the encryption.
+// True for what may stand in a header.
+bool IsToken(const std::string& text) {
+  return absl::c_all_of(text, [](char character) { return character > ' ' && character <= '~'; });
+}
+
+// Adds the bearer token to each call, and ends a call whose token is none: gRPC would end the process. An interceptor
+// rather than call credentials: gRPC refuses those in plaintext, where a mesh may well do the encryption.
 class BearerToken : public grpc::experimental::Interceptor {
  public:
   explicit BearerToken(const std::function<std::string()>& token) : token_(token) {}
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
-      if (const std::string token = token_(); !token.empty()) {
-        methods->GetSendInitialMetadata()->emplace("authorization", absl::StrCat("Bearer ", token));
+      const std::string token = token_();
+      if (!IsToken(token)) {
+        refused_ = true;
+        methods->Hijack();  // nothing leaves; comes back here for what the call is to receive
+        return;
       }
+      if (!token.empty()) methods->GetSendInitialMetadata()->emplace("authorization", absl::StrCat("Bearer ", token));
     }
+    if (refused_) Refuse(methods);
     methods->Proceed();
   }
 
  private:
+  static void Refuse(grpc::experimental::InterceptorBatchMethods* methods) {
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_RECV_MESSAGE)) {
+      methods->FailHijackedRecvMessage();
+    }
+    if (methods->QueryInterceptionHookPoint(grpc::experimental::InterceptionHookPoints::PRE_RECV_STATUS)) {
+      *methods->GetRecvStatus() = grpc::Status(
+          grpc::StatusCode::UNAUTHENTICATED,
+          "the call was not made: its token is not printable ASCII without spaces (a line end, perhaps, of "
+          "the file that it was read from)");
+    }
+  }
+
+  bool refused_ = false;
   const std::function<std::string()>& token_;
 };
 

@@ -29,7 +29,8 @@ struct ChannelOptions {
   // Absent: plaintext, for loopback or where a mesh does the encryption.
   std::optional<TlsOptions> tls;
   // The caller's token, sent as `authorization: Bearer …`; none where null or when it returns an empty string. Asked
-  // once a call, on any thread, so that a token that changes can be read anew; must be quick.
+  // once a call, on any thread, so that a token that changes can be read anew; must be quick. A call whose token is not
+  // printable ASCII without spaces is not made: UNAUTHENTICATED.
   std::function<std::string()> bearer_token;
   // A connection with calls is pinged after this much silence, and given up 10 s later. At least 20 s: a server takes
   // more frequent pings for an attack.

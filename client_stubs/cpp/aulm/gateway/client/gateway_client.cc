@@ -4,8 +4,10 @@
 #include <utility>
 
 #include "absl/random/random.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "aulm/gateway/client/channel.h"
 #include "aulm/gateway/client/connection.h"
 #include "aulm/gateway/client/monotonic_now.h"
 #include "aulm/gateway/client/send_retry.h"
@@ -26,6 +28,21 @@ void SetDeadline(grpc::ClientContext& context, absl::Duration left) {
   context.set_deadline(std::chrono::system_clock::now() + absl::ToChronoNanoseconds(left));
 }
 
+// Why a send cannot be made at all; nullopt where it can.
+template <typename Request>
+std::optional<CallError> Refusal(const Request& request) {
+  const std::string encoded = request.SerializeAsString();
+  if (encoded.size() > kMaxMessageBytes) {
+    return NotMade(grpc::StatusCode::INVALID_ARGUMENT,
+                   absl::StrCat("the request has ", encoded.size(), " bytes, the gateway takes ", kMaxMessageBytes,
+                                ": an image may have 5 MiB"));
+  }
+  if (!Request().ParseFromString(encoded)) {  // Serializing does not look at this; the gateway's reading does.
+    return NotMade(grpc::StatusCode::INVALID_ARGUMENT, "a text of the request is not UTF-8");
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 GatewayClient::GatewayClient(std::shared_ptr<grpc::ChannelInterface> channel, CallTimeouts timeouts)
@@ -41,6 +58,10 @@ template <typename Request, typename Response>
 CallResult<Response> GatewayClient::Send(Method<v1::MessagingService::StubInterface, Request, Response> method,
                                          Request& request, const SendOptions& options) const {
   if (request.request_id().empty()) request.set_request_id(NewRequestId());
+  if (std::optional<CallError> refused = Refusal(request)) {
+    refused->request_id = request.request_id();
+    return *std::move(refused);
+  }
   Response response;
   const auto attempt = [&](absl::Duration left) {
     grpc::ClientContext context;
@@ -64,8 +85,14 @@ CallResult<Response> GatewayClient::Send(Method<v1::MessagingService::StubInterf
 template <typename Stub, typename Request, typename Response>
 CallResult<Response> GatewayClient::Read(Stub& stub, Method<Stub, Request, Response> method, const Request& request,
                                          std::optional<absl::Duration> timeout) const {
+  const absl::Duration left = timeout.value_or(timeouts_.read);
+  if (left <= absl::ZeroDuration()) {  // Asked to, gRPC may call all the same.
+    CallError error = NotMade(grpc::StatusCode::DEADLINE_EXCEEDED, "no time was left for the call: it was not made");
+    error.outcome = Outcome::kNone;  // no send
+    return error;
+  }
   grpc::ClientContext context;
-  SetDeadline(context, timeout.value_or(timeouts_.read));
+  SetDeadline(context, left);
   Response response;
   const grpc::Status status = (stub.*method)(&context, request, &response);
   if (!status.ok()) return ToCallError(status);

@@ -15,7 +15,7 @@
 
 namespace aulm::gateway::client {
 
-// How long calls may take that say nothing themselves. Both positive.
+// How long calls may take that say nothing themselves. A call without time is not made: DEADLINE_EXCEEDED.
 struct CallTimeouts {
   absl::Duration send = absl::Seconds(30);
   absl::Duration read = absl::Seconds(10);

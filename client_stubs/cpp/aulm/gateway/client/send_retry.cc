@@ -1,7 +1,5 @@
 #include "aulm/gateway/client/send_retry.h"
 
-#include <algorithm>
-
 #include "aulm/gateway/client/backoff.h"
 
 namespace aulm::gateway::client {
@@ -20,10 +18,12 @@ std::optional<CallError> TrySend(const std::string& request_id, absl::Duration t
   const absl::Time deadline = world.now() + timeout;
   Backoff backoff(kLeastBackoff, kMostBackoff);
   bool in_doubt = false;
-  while (true) {
-    const grpc::Status status = attempt(std::max(deadline - world.now(), absl::ZeroDuration()));
+  CallError error = NotMade(grpc::StatusCode::DEADLINE_EXCEEDED, "no time was left for the send: it was not tried");
+  error.request_id = request_id;
+  for (absl::Duration left = timeout; left > absl::ZeroDuration(); left = deadline - world.now()) {
+    const grpc::Status status = attempt(left);
     if (status.ok()) return std::nullopt;
-    CallError error = ToCallError(status);
+    error = ToCallError(status);
     const Outcome told = SendOutcome(error);
     if (error.domain == "aulm.io" || error.reason == kLookedUp) {
       in_doubt = false;
@@ -33,13 +33,12 @@ std::optional<CallError> TrySend(const std::string& request_id, absl::Duration t
     const absl::Duration wait = error.retry_after.has_value() ? backoff.Spread(*error.retry_after) : backoff.Next();
     const bool again =
         retry && error.code == grpc::StatusCode::UNAVAILABLE && (!error.from_gateway() || told == Outcome::kNotSent);
-    if (!again || world.now() + wait >= deadline) {
-      error.outcome = in_doubt ? Outcome::kUnknown : told;
-      if (error.request_id.empty()) error.request_id = request_id;
-      return error;
-    }
+    error.outcome = in_doubt ? Outcome::kUnknown : told;
+    if (error.request_id.empty()) error.request_id = request_id;
+    if (!again || world.now() + wait >= deadline) break;
     world.wait(wait, !error.from_gateway());
   }
+  return error;
 }
 
 }  // namespace aulm::gateway::client

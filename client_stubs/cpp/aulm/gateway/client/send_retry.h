@@ -21,7 +21,7 @@ struct SendRetryWorld {
 // Makes the tries of one send within `timeout`, until it succeeds (nullopt) or must not be repeated. `attempt` makes
 // one, within the time that is left. Repeated is UNAVAILABLE where nothing was sent, or where nobody can know: the
 // request id, the same each time, keeps the gateway from sending twice. The error is the last one, with the outcome of
-// all tries together. Used by GatewayClient.
+// all tries together. No try is made without time for it. Used by GatewayClient.
 std::optional<CallError> TrySend(const std::string& request_id, absl::Duration timeout, bool retry,
                                  const std::function<grpc::Status(absl::Duration left)>& attempt,
                                  const SendRetryWorld& world);

@@ -97,6 +97,11 @@ def call_error(error: grpc.RpcError) -> CallError:
     return result
 
 
+def not_made(code: grpc.StatusCode, message: str) -> CallError:
+    """The error of a call that the client itself did not make: nothing was sent."""
+    return CallError(code=code, message=message, outcome=Outcome.NOT_SENT)
+
+
 def failed_send_outcome(error: CallError) -> Outcome:
     """What a single try of a send that ended so means: as told, else by the code alone."""
     if error.outcome is not Outcome.NONE:

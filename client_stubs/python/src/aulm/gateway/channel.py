@@ -11,6 +11,8 @@ from typing import Any
 
 import grpc
 
+from .call_error import not_made
+
 MAX_MESSAGE_BYTES = 8 << 20
 """The most that one message may hold, in either direction: the gateway's own limit."""
 
@@ -77,7 +79,8 @@ def open_channel(
 
     Does not connect: the first call does. Without `tls` in plaintext, for loopback or where a mesh does the encryption.
     The token is sent as `authorization: Bearer …`. A connection with calls is pinged after `keepalive` of silence, and
-    given up 10 s later. ValueError names the option that is wrong.
+    given up 10 s later. ValueError names the option that is wrong. A call whose token cannot be had, or is none, is not
+    made: CallError, UNAUTHENTICATED.
     """
     if not target:
         raise ValueError("target is empty: give the gateway's host:port")
@@ -111,9 +114,18 @@ def open_channel(
             root_certificates=tls.ca_pem, private_key=tls.key_pem, certificate_chain=tls.certificate_pem
         )
         channel = grpc.secure_channel(target, credentials, options=options)
+    if isinstance(token, str) and not _is_token(token):
+        raise ValueError(f"token: {_NO_TOKEN}")
     if token is not None:
         channel = grpc.intercept_channel(channel, _BearerToken(token))
     return channel
+
+
+_NO_TOKEN = "not printable ASCII without spaces (a line end, perhaps, of the file that it was read from)"
+
+
+def _is_token(text: str) -> bool:
+    return all("!" <= character <= "~" for character in text)
 
 
 class _CallDetails(
@@ -136,7 +148,7 @@ class _BearerToken(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
         return continuation(self._with_token(client_call_details), request)
 
     def _with_token(self, details: Any) -> Any:
-        token = self._token if isinstance(self._token, str) else self._token()
+        token = self._ask()
         if not token:
             return details
         metadata: Iterable[tuple[str, str]] = details.metadata or ()
@@ -148,3 +160,14 @@ class _BearerToken(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInter
             details.wait_for_ready,
             details.compression,
         )
+
+    def _ask(self) -> str:
+        if isinstance(self._token, str):
+            return self._token
+        try:
+            token = self._token()
+        except Exception as error:
+            raise not_made(grpc.StatusCode.UNAUTHENTICATED, f"the token cannot be had: {error}") from error
+        if not isinstance(token, str) or not _is_token(token):
+            raise not_made(grpc.StatusCode.UNAUTHENTICATED, f"the token that was given: {_NO_TOKEN}")
+        return token

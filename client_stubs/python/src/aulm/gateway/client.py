@@ -12,9 +12,9 @@ import grpc
 
 from . import v1
 from .backoff import Backoff
-from .call_error import call_error
-from .channel import TlsOptions, Token, open_channel
-from .connecting import Connecting, sleep_connecting
+from .call_error import CallError, Outcome, call_error, not_made
+from .channel import MAX_MESSAGE_BYTES, TlsOptions, Token, open_channel
+from .connecting import Connecting, WatchedChannel, sleep_connecting
 from .cursor_store import CursorStore
 from .event_follower import EventFollower
 from .notices import Notices
@@ -58,6 +58,7 @@ class Client:
         `timeout` is for calls that give none of their own; None: 30 s for sends, 10 s for reads.
         """
         self.channel = open_channel(target, tls=tls, token=token, keepalive=keepalive, user_agent=user_agent)
+        self._watched = WatchedChannel(self.channel)
         self._send_timeout = SEND_TIMEOUT if timeout is None else timeout
         self._read_timeout = READ_TIMEOUT if timeout is None else timeout
         self.messaging = MessagingServiceStub(self.channel)
@@ -67,8 +68,8 @@ class Client:
         self.subscriptions = SubscriptionServiceStub(self.channel)
 
     def close(self) -> None:
-        """Ends every call of this client."""
-        self.channel.close()
+        """Ends every call of this client, and its followers and consumers: they raise CANCELLED."""
+        self._watched.close()
 
     def __enter__(self) -> Client:
         """The client itself."""
@@ -188,7 +189,8 @@ class Client:
         return EventFollower(
             self.events.SubscribeEvents,
             request,
-            connecting=Connecting(self.channel),
+            connecting=Connecting(self._watched),
+            is_closed=lambda: self._watched.closed,
             cursor_store=cursor_store,
             save_interval=save_interval.total_seconds(),
             backoff=Backoff(least_backoff.total_seconds(), most_backoff.total_seconds()),
@@ -226,7 +228,8 @@ class Client:
             lambda acknowledgement: self._read(self.events.AcknowledgeEvents, acknowledgement, None),
             lambda: self._ack_deadline(subscription),
             request,
-            connecting=Connecting(self.channel),
+            connecting=Connecting(self._watched),
+            is_closed=lambda: self._watched.closed,
             longest_handling=longest_handling.total_seconds(),
             backoff=Backoff(least_backoff.total_seconds(), most_backoff.total_seconds()),
             notices=notices or Notices(),
@@ -240,17 +243,35 @@ class Client:
     def _send(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
         seconds = (self._send_timeout if timeout is None else timeout).total_seconds()
         return send(
-            lambda left: method(request, timeout=left),
+            lambda left: self._call(method, request, left),
             request.request_id,
             seconds,
-            sleep_connecting=lambda wait: sleep_connecting(self.channel, wait),
+            sleep_connecting=lambda wait: sleep_connecting(self._watched, wait),
         )
 
     def _read(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
+        seconds = (self._read_timeout if timeout is None else timeout).total_seconds()
         try:
-            return method(request, timeout=(self._read_timeout if timeout is None else timeout).total_seconds())
+            if seconds <= 0:
+                raise not_made(grpc.StatusCode.DEADLINE_EXCEEDED, "no time was left for the call: it was not made")
+            return self._call(method, request, seconds)
+        except CallError as error:
+            error.outcome = Outcome.NONE  # no send
+            raise
+
+    def _call(self, method: Callable[..., Response], request: Any, seconds: float) -> Response:
+        """One try of a call: CallError, NOT_SENT where it is certain that nothing left."""
+        if (size := request.ByteSize()) > MAX_MESSAGE_BYTES:
+            message = f"the request has {size} bytes, the gateway takes {MAX_MESSAGE_BYTES}: an image may have 5 MiB"
+            raise not_made(grpc.StatusCode.INVALID_ARGUMENT, message)
+        try:
+            return method(request, timeout=seconds)
         except grpc.RpcError as error:
             raise call_error(error) from None
+        except ValueError:  # grpc's, of a channel that is closed
+            if not self._watched.closed:
+                raise
+            raise not_made(grpc.StatusCode.CANCELLED, "the client is closed") from None
 
     def _acknowledge(self, subscription: str, cursor: bytes) -> None:
         request = v1.AcknowledgeEventsRequest(subscription=subscription, up_to_cursor=cursor)

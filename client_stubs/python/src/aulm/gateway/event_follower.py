@@ -43,6 +43,7 @@ class EventFollower:
         request: v1.SubscribeEventsRequest,
         *,
         connecting: Connecting,
+        is_closed: Callable[[], bool],
         cursor_store: CursorStore | None,
         save_interval: float,
         backoff: Backoff,
@@ -62,6 +63,7 @@ class EventFollower:
         self._source = FrameSource(
             self._connect,
             connecting=connecting,
+            is_closed=is_closed,
             silence=longest_silence(request),
             backoff=backoff,
             notices=notices,
@@ -121,14 +123,18 @@ class EventFollower:
         self._begin()
 
         def handle(received: _Received) -> None:
-            handler(received[1])
+            try:
+                handler(received[1])
+            except BaseException:
+                self._source.stop()  # wakes the loop below
+                raise
             self._position.done(received[0])
 
         pool = ConversationPool(handle, concurrency, _MOST_WAITING_EVENTS)
         watch = threading.Thread(target=self._close_with, args=(pool,), name="aulm-gateway-stop", daemon=True)
         watch.start()
         try:
-            while pool.failure is None and (received := self._next(lambda: pool.failure is not None)) is not None:
+            while (received := self._next()) is not None:
                 pool.submit(conversation(received[1]), received)
         finally:
             self._source.stop()
@@ -155,9 +161,9 @@ class EventFollower:
         if entry is not None:
             self._position.done(entry)
 
-    def _next(self, leave: Callable[[], bool] = lambda: False) -> _Received | None:
-        """The next event; None once stopped, or when `leave` says so."""
-        while not self._source.stopped and not leave():
+    def _next(self) -> _Received | None:
+        """The next event; None once stopped."""
+        while not self._source.stopped:
             if self._waiting:
                 return self._waiting.popleft()
             frame = self._source.take(self._patience)

@@ -48,6 +48,7 @@ class FrameSource:
         connect: Callable[[], FrameCall],
         *,
         connecting: Connecting,
+        is_closed: Callable[[], bool],
         silence: float,
         backoff: Backoff,
         notices: Notices,
@@ -55,10 +56,11 @@ class FrameSource:
     ) -> None:
         """`connect` starts a call from where things stand, on the channel that `connecting` is of.
 
-        `on_interrupted` is called before each wait.
+        `on_interrupted` is called before each wait. No call can be made any more once `is_closed`.
         """
         self._connect = connect
         self._connecting = connecting
+        self._is_closed = is_closed
         self._silence = silence
         self._backoff = backoff
         self._notices = notices
@@ -92,6 +94,14 @@ class FrameSource:
 
         CallError when trying again cannot mend what happened.
         """
+        try:
+            return self._take(patience)
+        except ValueError:  # grpc's, of a channel that is closed
+            if not self._is_closed():
+                raise
+            raise CallError(code=grpc.StatusCode.CANCELLED, message="the client is closed") from None
+
+    def _take(self, patience: float) -> v1.SubscribeEventsResponse | None:
         if self._drain is not None:
             self._obey(self._drain)
         stream = self._stream
@@ -108,7 +118,7 @@ class FrameSource:
             self._note(frame)
             return frame
         if (end := stream.end) is not None:
-            if end.code in _FINAL:
+            if end.code in _FINAL or self._is_closed():
                 self.close()
                 raise end
             self._interrupted(end, end.retry_after.total_seconds() if end.retry_after else 0)

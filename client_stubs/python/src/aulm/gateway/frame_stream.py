@@ -40,7 +40,7 @@ class FrameStream:
         self._frames: deque[v1.SubscribeEventsResponse] = deque()
         self._waiting_since: float | None = None  # the taker, for a frame; None while it is busy with one
         self._end: CallError | None = None
-        self._failure: Exception | None = None  # of the caller's own: what gives the token
+        self._failure: Exception | None = None  # none of a call's
         self._woken = False
         threading.Thread(target=self._read, name="aulm-gateway-frames", daemon=True).start()
 
@@ -97,6 +97,8 @@ class FrameStream:
                         break
         except grpc.RpcError as error:
             end = call_error(error)
+        except CallError as error:  # of a call that was not made
+            end = error
         except Exception as error:
             failure = error
         with self._changed:

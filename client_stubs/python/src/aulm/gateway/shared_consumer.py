@@ -40,6 +40,7 @@ class SharedConsumer:
         request: v1.SubscribeEventsRequest,
         *,
         connecting: Connecting,
+        is_closed: Callable[[], bool],
         longest_handling: float,
         backoff: Backoff,
         notices: Notices,
@@ -56,6 +57,7 @@ class SharedConsumer:
         self._source = FrameSource(
             lambda: subscribe(request),
             connecting=connecting,
+            is_closed=is_closed,
             silence=longest_silence(request),
             backoff=backoff,
             notices=notices,

@@ -1,6 +1,7 @@
 package io.aulm.gateway.client;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.MessageLite;
 import io.aulm.gateway.v1.AcknowledgeEventsRequest;
 import io.aulm.gateway.v1.Event;
 import io.aulm.gateway.v1.EventServiceGrpc;
@@ -22,6 +23,7 @@ import io.aulm.gateway.v1.Session;
 import io.aulm.gateway.v1.SessionServiceGrpc;
 import io.aulm.gateway.v1.SubscriptionServiceGrpc;
 import io.grpc.ManagedChannel;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.AbstractBlockingStub;
 import java.io.IOException;
@@ -74,6 +76,7 @@ public final class GatewayClient implements AutoCloseable {
   public SendTextResponse sendText(SendTextRequest request, Duration timeout) {
     String id = requestId(request.getRequestId());
     SendTextRequest named = request.toBuilder().setRequestId(id).build();
+    checkSend(named, id);
     SendRetry retry = new SendRetry(id, timeout, settings.leastSendBackoff, settings.mostSendBackoff);
     return retry.run(left -> within(MessagingServiceGrpc.newBlockingStub(connecting()), left).sendText(named));
   }
@@ -87,6 +90,7 @@ public final class GatewayClient implements AutoCloseable {
   public SendImageResponse sendImage(SendImageRequest request, Duration timeout) {
     String id = requestId(request.getRequestId());
     SendImageRequest named = request.toBuilder().setRequestId(id).build();
+    checkSend(named, id);
     SendRetry retry = new SendRetry(id, timeout, settings.leastSendBackoff, settings.mostSendBackoff);
     return retry.run(left -> within(MessagingServiceGrpc.newBlockingStub(connecting()), left).sendImage(named));
   }
@@ -161,6 +165,18 @@ public final class GatewayClient implements AutoCloseable {
     return channel;
   }
 
+  // Refuses what cannot be sent.
+  private void checkSend(MessageLite request, String requestId) {
+    if (channel.isShutdown()) {
+      throw GatewayException.notMade(Status.Code.CANCELLED, "the client is closed", requestId);
+    }
+    int bytes = request.getSerializedSize();
+    if (bytes > GatewayClientBuilder.MAX_MESSAGE_BYTES) {
+      String words = "the request has " + bytes + " bytes, the gateway takes " + GatewayClientBuilder.MAX_MESSAGE_BYTES;
+      throw GatewayException.notMade(Status.Code.INVALID_ARGUMENT, words + ": an image may have 5 MiB", requestId);
+    }
+  }
+
   private static String requestId(String given) {
     return given.isEmpty() ? UUID.randomUUID().toString() : given;
   }
@@ -170,6 +186,10 @@ public final class GatewayClient implements AutoCloseable {
   }
 
   private <S extends AbstractBlockingStub<S>, T> T read(S stub, Function<S, T> call) {
+    if (settings.readTimeout.isZero() || settings.readTimeout.isNegative()) { // gRPC may call all the same
+      throw GatewayException.of(
+          Status.Code.DEADLINE_EXCEEDED, "", "no time was left for the call: it was not made", null);
+    }
     try {
       return call.apply(within(stub, settings.readTimeout));
     } catch (StatusRuntimeException e) {

@@ -5,12 +5,13 @@ import io.grpc.Channel;
 import io.grpc.ChannelCredentials;
 import io.grpc.ClientCall;
 import io.grpc.ClientInterceptor;
-import io.grpc.ForwardingClientCall;
+import io.grpc.ClientInterceptors;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
 import io.grpc.ManagedChannelBuilder;
 import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
+import io.grpc.Status;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +89,10 @@ public final class GatewayClientBuilder {
     return this;
   }
 
-  /** The caller's token, sent as {@code authorization: Bearer …}. Asked once a call; must be quick. "" sends none. */
+  /**
+   * The caller's token, sent as {@code authorization: Bearer …}. Asked once a call; must be quick. "" sends none. Where
+   * the source fails, the call is not made: UNAUTHENTICATED.
+   */
   public GatewayClientBuilder token(Supplier<String> source) {
     token = source;
     return this;
@@ -146,16 +150,37 @@ public final class GatewayClientBuilder {
   private record BearerToken(Supplier<String> token) implements ClientInterceptor {
     @Override
     public <A, B> ClientCall<A, B> interceptCall(MethodDescriptor<A, B> method, CallOptions options, Channel next) {
-      return new ForwardingClientCall.SimpleForwardingClientCall<>(next.newCall(method, options)) {
+      return new ClientInterceptors.CheckedForwardingClientCall<>(next.newCall(method, options)) {
         @Override
-        public void start(Listener<B> listener, Metadata headers) {
-          String text = token.get();
+        protected void checkedStart(Listener<B> listener, Metadata headers) {
+          String text = ask();
           if (!text.isEmpty()) {
             headers.put(AUTHORIZATION, "Bearer " + text);
           }
-          super.start(listener, headers);
+          delegate().start(listener, headers);
         }
       };
+    }
+
+    // A call without its token is not made.
+    private String ask() {
+      String text;
+      try {
+        text = token.get();
+      } catch (RuntimeException e) {
+        throw Status.UNAUTHENTICATED
+            .withDescription("the call was not made: its token cannot be had: " + e.getMessage())
+            .withCause(e)
+            .asRuntimeException();
+      }
+      if (text == null || text.chars().anyMatch(character -> character <= ' ' || character > '~')) {
+        throw Status.UNAUTHENTICATED
+            .withDescription(
+                "the call was not made: its token is not printable ASCII without spaces"
+                    + " (a line end, perhaps, of the file that it was read from)")
+            .asRuntimeException();
+      }
+      return text;
     }
   }
 }

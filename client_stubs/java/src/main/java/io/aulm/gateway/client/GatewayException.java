@@ -80,6 +80,11 @@ public final class GatewayException extends RuntimeException {
     return new GatewayException(titled(code, reason) + ": " + words, null, code, details, null, "");
   }
 
+  /** The error of a send that the client itself did not make, so that it was certainly not sent. */
+  static GatewayException notMade(Status.Code code, String words, String requestId) {
+    return of(code, "", words, null).withSend(Outcome.NOT_SENT, requestId);
+  }
+
   private static String titled(Status.Code code, String reason) {
     return code + (reason.isEmpty() ? "" : " " + reason);
   }

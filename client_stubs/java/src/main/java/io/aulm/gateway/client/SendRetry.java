@@ -26,6 +26,10 @@ final class SendRetry {
   /** Calls {@code attempt}, with the time that is left, until it succeeds or fails for good. */
   <T> T run(Function<Duration, T> attempt) {
     boolean inDoubt = false; // an earlier try may have sent, and nothing since has shown otherwise
+    if (left().compareTo(Duration.ZERO) <= 0) {
+      throw GatewayException.notMade(
+          Status.Code.DEADLINE_EXCEEDED, "no time was left for the send: it was not tried", requestId);
+    }
     while (true) {
       try {
         return attempt.apply(left());
