@@ -201,7 +201,7 @@ void CursorSubscription::Activate(Actions& actions) {
   if (consumer.log != nullptr || !consumer.drain.empty() || !consumer.end.ok()) return;
   StreamSpec spec;
   spec.start = Cursor{log_epoch_, acknowledged_.sequence, acknowledged_.fingerprint};
-  spec.selection = SelectionOf(context_, record_);
+  spec.selection = selection_;
   spec.max_batch_events = consumer.spec.max_batch_events;
   spec.heartbeat_interval = consumer.spec.heartbeat_interval;
   spec.on_expired = OnExpired::kEarliest;

@@ -34,8 +34,6 @@ google::protobuf::Duration ToProto(absl::Duration duration) {
       std::max<int64_t>(0, absl::ToInt64Milliseconds(duration)));
 }
 
-}  // namespace
-
 EventSelection SelectionOf(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record) {
   EventSelection selection;
   selection.filter = EventFilter(record.specification().filter());
@@ -43,10 +41,13 @@ EventSelection SelectionOf(const SubscriptionContext& context, const state::v1::
   return selection;
 }
 
+}  // namespace
+
 DurableSubscription::DurableSubscription(const SubscriptionContext& context,
                                          const state::v1::SubscriptionRecord& record)
     : context_(context),
       record_(record),
+      selection_(SelectionOf(context, record)),
       share_key_(context.random.Uuid()),
       series_(context.metrics.Of(record.specification().name())),
       log_epoch_(context.hub.log().Info().epoch) {}

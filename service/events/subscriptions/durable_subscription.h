@@ -48,9 +48,6 @@ struct SubscriptionContext {
   std::function<std::shared_ptr<const EventVisibility>(absl::string_view caller)> visibility_of;
 };
 
-// What a subscription delivers: what its filter matches, of what its caller may see now.
-EventSelection SelectionOf(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record);
-
 // A SubscribeEvents request for a durable subscription that was checked, with every default filled in.
 struct ConsumerSpec {
   std::string subscription;
@@ -80,6 +77,8 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
   const state::v1::SubscriptionRecord& record() const { return record_; }
   // Where its share's record stands.
   const std::string& share_key() const { return share_key_; }
+  // What its caller may see now; null: everything.
+  const EventVisibility* visibility() const { return selection_.visibility.get(); }
   // True in mode CURSOR: it is had as a whole or not at all.
   bool whole() const { return record_.specification().mode() == v1::SUBSCRIPTION_MODE_CURSOR; }
 
@@ -190,6 +189,7 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
 
   const SubscriptionContext& context_;
   const state::v1::SubscriptionRecord record_;
+  const EventSelection selection_;  // what its filter matches, of what its caller may see
   const std::string share_key_;
   const std::shared_ptr<SubscriptionMetrics::Series> series_;
   const uint64_t log_epoch_;

@@ -22,20 +22,15 @@ absl::Status StoreFailed(absl::string_view what, const absl::Status& cause) {
   return GatewayError(GatewayReason::kStoreUnavailable, absl::StrCat(what, ": ", cause.message()));
 }
 
-// The event as callers see it: its cursor alone when the log no longer has it.
-absl::Status ReadEvent(EventLog& log, uint64_t sequence, bool raw_body, v1::Event& event) {
+// The event at `sequence`, unless the log has it no more.
+absl::StatusOr<std::optional<LoggedEvent>> ReadEvent(EventLog& log, uint64_t sequence, bool raw_body) {
   ReadLimits one;
   one.max_events = 1;
   one.raw_body = raw_body;
-  const absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
+  absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
   if (!page.ok()) return StoreFailed("the event log cannot be read", page.status());
-  const uint64_t epoch = log.Info().epoch;
-  if (!page->events.empty() && page->events.front().sequence == sequence) {
-    DecodeEvent(page->events.front(), epoch, event);
-  } else {
-    event.set_cursor(EncodeCursor({epoch, sequence, 0}));
-  }
-  return absl::OkStatus();
+  if (page->events.empty() || page->events.front().sequence != sequence) return std::nullopt;
+  return std::move(page->events.front());
 }
 
 // A page token is what stands behind the subscription's id in a key: two numbers of 20 digits.
@@ -58,8 +53,16 @@ absl::Status ForEachParked(StateStore& state, const std::string& subscription_id
   });
 }
 
+absl::StatusOr<bool> MayBeSeen(EventLog& log, uint64_t sequence, const EventVisibility* visibility) {
+  if (visibility == nullptr) return true;
+  const absl::StatusOr<std::optional<LoggedEvent>> event = ReadEvent(log, sequence, /*raw_body=*/false);
+  if (!event.ok()) return event.status();
+  return !event->has_value() || visibility->Allows((*event)->attributes);
+}
+
 absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, EventLog& log,
                                                             const std::string& subscription_id,
+                                                            const EventVisibility* visibility,
                                                             const v1::ListParkedEventsRequest& request) {
   if (!request.page_token().empty() && !IsPageToken(request.page_token())) {
     FieldViolations bad;
@@ -69,6 +72,7 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
   const std::string prefix = absl::StrCat(subscription_id, "/");
   const size_t most = request.page_size() == 0 ? 100 : request.page_size();
   std::string after = request.page_token().empty() ? "" : absl::StrCat(prefix, request.page_token());
+  const uint64_t epoch = log.Info().epoch;
   v1::ListParkedEventsResponse response;
   size_t bytes = 0;
   while (true) {
@@ -84,9 +88,19 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
         response.set_next_page_token(after.substr(prefix.size()));
         return response;
       }
+      const absl::StatusOr<std::optional<LoggedEvent>> event =
+          ReadEvent(log, record.sequence(), request.include_raw_body());
+      if (!event.ok()) return event.status();
+      if (event->has_value() && visibility != nullptr && !visibility->Allows((*event)->attributes)) {
+        after = entry.key;
+        continue;
+      }
       v1::ParkedEvent& parked = *response.add_parked_events();
-      const absl::Status read = ReadEvent(log, record.sequence(), request.include_raw_body(), *parked.mutable_event());
-      if (!read.ok()) return read;
+      if (event->has_value()) {
+        DecodeEvent(**event, epoch, *parked.mutable_event());
+      } else {
+        parked.mutable_event()->set_cursor(EncodeCursor({epoch, record.sequence(), 0}));
+      }
       parked.set_reason(record.reason());
       parked.set_attempts(record.attempts());
       *parked.mutable_parked_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(record.parked_ms());
@@ -98,6 +112,7 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
 }
 
 absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, const std::string& subscription_id,
+                                          const EventVisibility* visibility,
                                           const v1::ReplayParkedEventsRequest& request,
                                           const std::function<bool(uint64_t conversation)>& chosen) {
   const LogInfo info = log.Info();
@@ -110,17 +125,22 @@ absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, cons
   constexpr absl::string_view kWhat = "parked events cannot be put back";
   std::vector<state::v1::ParkedRecord> records;
   std::vector<StateWrite> writes;
+  absl::Status unread;
   const absl::Status listed =
       ForEachNow(state, kParkedEvents, absl::StrCat(subscription_id, "/"), [&](const StateEntry& entry) {
         state::v1::ParkedRecord record;
         if (!record.ParseFromString(entry.value) || record.replaying() || record.sequence() < info.earliest) return;
         if (!request.all() && !wanted.contains(record.sequence())) return;
         if (!chosen(record.conversation())) return;
+        const absl::StatusOr<bool> seen = MayBeSeen(log, record.sequence(), visibility);
+        if (!seen.ok()) unread = seen.status();
+        if (!seen.ok() || !*seen) return;
         record.set_replaying(true);
         writes.push_back({kParkedEvents, entry.key, record.SerializeAsString(), entry.revision});
         records.push_back(std::move(record));
       });
   if (!listed.ok()) return StoreFailed(kWhat, listed);
+  if (!unread.ok()) return unread;
   MarkedReplays marked;
   const std::vector<absl::StatusOr<uint64_t>> results = WriteNow(state, std::move(writes));
   for (size_t i = 0; i < records.size(); ++i) {

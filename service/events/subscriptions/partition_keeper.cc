@@ -218,13 +218,19 @@ absl::StatusOr<std::vector<state::v1::ParkedRecord>> PartitionKeeper::ReadParked
     const DurableSubscription& subscription, PartitionSet partitions, uint64_t generation, AckBlocks& blocks) {
   std::vector<state::v1::ParkedRecord> parked;
   if (subscription.whole()) return parked;
+  absl::Status unread;
   const absl::Status read = ForEachParked(state_, subscription.id(), [&](const state::v1::ParkedRecord& record) {
     if (!Contains(partitions, PartitionOf(record.conversation()))) return;
     // The record was durable before the bit was to be written.
     if (record.generation() == generation) blocks.Settle(record.sequence());
-    parked.push_back(record);
+    // On its way back since its caller could still see it: it stays where it is.
+    const absl::StatusOr<bool> seen =
+        record.replaying() ? MayBeSeen(hub_.log(), record.sequence(), subscription.visibility()) : true;
+    if (!seen.ok()) unread = seen.status();
+    if (seen.ok() && *seen) parked.push_back(record);
   });
   if (!read.ok()) return read;
+  if (!unread.ok()) return unread;
   return parked;
 }
 

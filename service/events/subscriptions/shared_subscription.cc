@@ -52,7 +52,6 @@ SharedSubscription::SharedSubscription(const SubscriptionContext& context, const
       rules_{FromProto(record.specification().ack_deadline()), record.specification().max_attempts(),
              FromProto(record.specification().retry_delay())},
       limits_(limits),
-      selection_(SelectionOf(context, record)),
       parked_retention_(FromProto(record.specification().parked_retention())),
       ledger_(rules_, limits_),
       parked_(id(), parked_retention_) {}
@@ -464,7 +463,7 @@ void SharedSubscription::Complete(SharedBatch batch, bool fetched) {
     if (!end_.ok()) batch.handouts.clear();
     for (size_t i = 0; i < batch.handouts.size(); ++i) {
       const Handout& handout = batch.handouts[i];
-      if (!fetched) {
+      if (!fetched || !MayHandOut()) {
         ledger_.Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
       } else if (batch.deliveries[i].page == nullptr) {
         ledger_.Lose(handout.sequence, handout.delivery);
@@ -635,7 +634,7 @@ void SharedSubscription::Wake(absl::Duration delay, Actions& actions) {
 
 absl::StatusOr<uint64_t> SharedSubscription::ReplayParked(const v1::ReplayParkedEventsRequest& request) {
   const absl::StatusOr<MarkedReplays> marked =
-      MarkReplays(context_.state, context_.hub.log(), id(), request,
+      MarkReplays(context_.state, context_.hub.log(), id(), visibility(), request,
                   [held = held()](uint64_t conversation) { return Contains(held, PartitionOf(conversation)); });
   if (!marked.ok()) return marked.status();
   Actions actions;

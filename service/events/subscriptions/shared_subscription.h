@@ -98,7 +98,6 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
 
   const SharedLedger::Rules rules_;
   const SharedLedger::Limits limits_;
-  const EventSelection selection_;
   const absl::Duration parked_retention_;
 
   SharedLedger ledger_ ABSL_GUARDED_BY(mutex_);

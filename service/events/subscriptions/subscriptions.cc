@@ -167,13 +167,17 @@ void Subscriptions::Seek(std::string name, LogStart target, Callback<v1::Subscri
       std::move(done));
 }
 
+std::shared_ptr<const EventVisibility> Subscriptions::VisibilityOf(const std::string& name) const {
+  return options_.visibility_of ? options_.visibility_of(OwnerOf(name)) : nullptr;
+}
+
 void Subscriptions::ListParked(v1::ListParkedEventsRequest request, Callback<v1::ListParkedEventsResponse> done) {
   Run<v1::ListParkedEventsResponse>(
       [this, request = std::move(request)]() -> absl::StatusOr<v1::ListParkedEventsResponse> {
         const absl::StatusOr<state::v1::SubscriptionRecord> record = ReadSubscription(state_, request.subscription());
         if (!record.ok()) return record.status();
         if (record->specification().mode() != v1::SUBSCRIPTION_MODE_SHARED) return NoParking(request.subscription());
-        return ReadParkedPage(state_, hub_.log(), record->id(), request);
+        return ReadParkedPage(state_, hub_.log(), record->id(), VisibilityOf(request.subscription()).get(), request);
       },
       std::move(done));
 }
@@ -241,7 +245,7 @@ void Subscriptions::ReplayNow(v1::ReplayParkedEventsRequest request, Callback<v1
   absl::StatusOr<uint64_t> free = uint64_t{0};
   if (vacant != kNoPartitions) {
     const absl::StatusOr<MarkedReplays> marked =
-        MarkReplays(state_, hub_.log(), subscription.id(), request,
+        MarkReplays(state_, hub_.log(), subscription.id(), subscription.visibility(), request,
                     [&](uint64_t conversation) { return Contains(vacant, PartitionOf(conversation)); });
     free = marked.ok() ? absl::StatusOr<uint64_t>(marked->records.size()) : marked.status();
   }

@@ -119,6 +119,8 @@ class Subscriptions {
   absl::Status DeleteNow(const std::string& name);
   absl::Status SeekNow(const std::string& name, const LogStart& target);
   void ReplayNow(v1::ReplayParkedEventsRequest request, Callback<v1::ReplayParkedEventsResponse> done);
+  // What the owner of a subscription may see; null: everything. Never blocks.
+  std::shared_ptr<const EventVisibility> VisibilityOf(const std::string& name) const;
   void MeasureNow();
   void GiveBackAll();
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <openssl/sha.h>
 
+#include <cerrno>
 #include <chrono>
 #include <fstream>
 #include <map>
@@ -87,7 +88,8 @@ class TwoAccounts {
     Write(name + ".key", pem.key);
   }
 
-  // A gateway of its own store, with `settings` beside the two accounts; in them $D stands for the folder.
+  // A gateway of its own store, which is the one of an earlier gateway of that name, with `settings` beside the two
+  // accounts; in them $D stands for the folder.
   GatewayProcess StartGateway(const std::string& name, const std::string& settings,
                               const std::string& grpc_listen = "127.0.0.1:0") {
     const std::string accounts = absl::StrCat(R"("accounts": [
@@ -101,7 +103,7 @@ class TwoAccounts {
                                               {{"$D", folder_.path()}}));
     GatewayProcess::Options options;
     options.folder = Path(name);
-    EXPECT_EQ(mkdir(options.folder.c_str(), 0700), 0);
+    EXPECT_TRUE(mkdir(options.folder.c_str(), 0700) == 0 || errno == EEXIST);
     options.aulm_base_url = simulator_->base_url();
     options.environment = {{"GATEWAY_CONFIG", Path(name + ".json")},
                            {"AULM_API_KEY", ""},

@@ -2,6 +2,7 @@
 // what a caller may see bounds what its subscription delivers.
 #include <gmock/gmock.h>
 
+#include <csignal>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,13 @@ class OwnSubscriptionsTest : public testing::TestWithParam<v1::SubscriptionMode>
     const auto channel = Connect(gateway_->grpc_address());
     events_ = v1::EventService::NewStub(channel);
     subscriptions_ = v1::SubscriptionService::NewStub(channel);
+  }
+
+  // The gateway again over the same store, where the caller `shop` may see that session (or all: "*").
+  void Restart(const std::string& session_id) {
+    gateway_->process().Signal(SIGTERM);
+    ASSERT_TRUE(gateway_->process().Wait(absl::Seconds(30)).ok());
+    Start("gateway", session_id);
   }
 
   static void Authorize(grpc::ClientContext& context, const std::string& caller) {
@@ -180,6 +188,102 @@ TEST_P(OwnSubscriptionsTest, AFilterMayNotNameWhatItsCallerMayNotSee) {
   EXPECT_EQ(refused.reason, "CALLER_NOT_ALLOWED");
   EXPECT_EQ(refused.metadata.at("value"), kOtherSession);
 }
+
+// What a caller may not see any more, it does not see among the parked events either, nor get by putting them back.
+class ParkedEventsTest : public OwnSubscriptionsTest {
+ protected:
+  // Parks the first event of every conversation.
+  void ParkAll(const std::string& name, size_t count) {
+    grpc::ClientContext context;
+    Authorize(context, "shop");
+    v1::SubscribeEventsRequest request;
+    request.set_subscription(name);
+    const auto stream = events_->SubscribeEvents(&context, request);
+    v1::SubscribeEventsResponse frame;
+    size_t parked = 0;
+    while (parked < count && stream->Read(&frame)) {
+      v1::AcknowledgeEventsRequest acknowledge;
+      acknowledge.set_subscription(name);
+      for (const v1::Delivery& delivery : frame.event_batch().deliveries()) {
+        v1::Settlement& settlement = *acknowledge.add_settlements();
+        settlement.set_ack_token(delivery.ack_token());
+        settlement.set_action(v1::SETTLEMENT_ACTION_PARK);
+        ++parked;
+      }
+      if (acknowledge.settlements().empty()) continue;
+      grpc::ClientContext settle;
+      Authorize(settle, "shop");
+      v1::AcknowledgeEventsResponse settled;
+      ASSERT_TRUE(events_->AcknowledgeEvents(&settle, acknowledge, &settled).ok());
+    }
+    context.TryCancel();
+    stream->Finish();
+  }
+
+  // Texts of the parked events, page by page of one.
+  std::vector<std::string> Parked(const std::string& name) {
+    std::vector<std::string> texts;
+    v1::ListParkedEventsRequest request;
+    request.set_subscription(name);
+    request.set_page_size(1);
+    do {
+      grpc::ClientContext context;
+      Authorize(context, "shop");
+      v1::ListParkedEventsResponse response;
+      const grpc::Status status = subscriptions_->ListParkedEvents(&context, request, &response);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      for (const v1::ParkedEvent& parked : response.parked_events()) {
+        texts.push_back(parked.event().inbound_message().body());
+      }
+      request.set_page_token(response.next_page_token());
+    } while (!request.page_token().empty());
+    return texts;
+  }
+
+  // How many were put back.
+  uint64_t ReplayAll(const std::string& name) {
+    grpc::ClientContext context;
+    Authorize(context, "shop");
+    v1::ReplayParkedEventsRequest request;
+    request.set_subscription(name);
+    request.set_all(true);
+    v1::ReplayParkedEventsResponse response;
+    const grpc::Status status = subscriptions_->ReplayParkedEvents(&context, request, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.replayed_events();
+  }
+};
+
+TEST_P(ParkedEventsTest, AreThoseThatTheCallerMaySeeNow) {
+  Restart("*");
+  ASSERT_EQ(Create("shop", "orders").code, grpc::StatusCode::OK);
+  ParkAll("orders", 4);
+  EXPECT_THAT(Parked("orders"), UnorderedElementsAre("mine", "mine too", "foreign", "foreign too"));
+
+  Restart(kSession);
+
+  EXPECT_THAT(Parked("orders"), UnorderedElementsAre("mine", "mine too"));
+  EXPECT_EQ(ReplayAll("orders"), 2u);
+  EXPECT_THAT(Consume("shop", "orders", 2), ElementsAre("mine", "mine too"));
+  // They are still there for whoever may see them.
+  Restart("*");
+  EXPECT_THAT(Parked("orders"), UnorderedElementsAre("foreign", "foreign too"));
+}
+
+TEST_P(ParkedEventsTest, OnTheirWayBackStopForACallerThatMaySeeThemNoMore) {
+  Restart("*");
+  ASSERT_EQ(Create("shop", "orders").code, grpc::StatusCode::OK);
+  ParkAll("orders", 4);
+  ASSERT_EQ(ReplayAll("orders"), 4u);
+
+  Restart(kSession);
+
+  EXPECT_THAT(Consume("shop", "orders", 2), ElementsAre("mine", "mine too"));
+  Restart("*");
+  EXPECT_THAT(Consume("shop", "orders", 2), ElementsAre("foreign", "foreign too"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Shared, ParkedEventsTest, testing::Values(v1::SUBSCRIPTION_MODE_SHARED));
 
 INSTANTIATE_TEST_SUITE_P(Modes, OwnSubscriptionsTest,
                          testing::Values(v1::SUBSCRIPTION_MODE_CURSOR, v1::SUBSCRIPTION_MODE_SHARED));
