@@ -352,6 +352,7 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   events.stream_max_age = limits.stream_max_age;
   events.stream_stall = limits.stream_stall;
   SubscriptionsOptions subscriptions;
+  subscriptions.max_subscriptions = limits.subscriptions;
   subscriptions.max_consumers = limits.streams;
   subscriptions.stream.max_age = limits.stream_max_age;
   subscriptions.visibility_of = [this](absl::string_view caller) { return callers_->VisibilityOf(caller); };

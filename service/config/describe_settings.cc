@@ -98,6 +98,7 @@ json::object DescribeCaller(const CallerSettings& caller) {
   described["accounts"] = DescribeList(caller.accounts);
   described["session_ids"] = DescribeList(caller.session_ids);
   described["max_streams"] = caller.max_streams;
+  described["max_subscriptions"] = caller.max_subscriptions;
   described["sends_per_second"] = caller.sends_per_second;
   return described;
 }
@@ -137,6 +138,7 @@ json::object DescribeLimits(const LimitSettings& limits) {
           {"webhook_connections_per_address", limits.webhook_connections_per_address},
           {"webhooks_in_flight", limits.webhooks_in_flight},
           {"max_in_flight_sends", limits.max_in_flight_sends},
+          {"subscriptions", limits.subscriptions},
           {"streams", limits.streams},
           {"stream_max_age", ToJson(limits.stream_max_age)},
           {"stream_stall", ToJson(limits.stream_stall)},

@@ -22,7 +22,7 @@ constexpr int kMostCallers = 1000;
 constexpr size_t kLongestName = 63;
 constexpr size_t kLongestIdentity = 2048;
 constexpr size_t kLongestDnsName = 253;
-constexpr int kMostStreams = 1'000'000;
+constexpr int kMostOfACaller = 1'000'000;
 constexpr double kFewestSends = 0.001;
 constexpr double kMostSends = 1'000'000;
 // What a shorter prefix takes in is no list of proxies.
@@ -201,14 +201,18 @@ class CallerReader {
                   "write the name of one of accounts, or \"*\" alone for all");
   }
 
-  void ReadLimits(const std::string& path, const config::v1::Caller& caller, CallerSettings& settings) {
-    if (caller.max_streams() < 0 || caller.max_streams() > kMostStreams) {
-      problems_.Add(absl::StrCat(path, ".max_streams"),
-                    absl::StrCat(caller.max_streams(), " is not within 0 to ", kMostStreams),
-                    "give a number in that range, or leave it out for no limit");
+  void ReadCount(const std::string& field, int32_t given, size_t& setting) {
+    if (given >= 0 && given <= kMostOfACaller) {
+      setting = static_cast<size_t>(given);
     } else {
-      settings.max_streams = static_cast<size_t>(caller.max_streams());
+      problems_.Add(field, absl::StrCat(given, " is not within 0 to ", kMostOfACaller),
+                    "give a number in that range, or leave it out for no limit");
     }
+  }
+
+  void ReadLimits(const std::string& path, const config::v1::Caller& caller, CallerSettings& settings) {
+    ReadCount(absl::StrCat(path, ".max_streams"), caller.max_streams(), settings.max_streams);
+    ReadCount(absl::StrCat(path, ".max_subscriptions"), caller.max_subscriptions(), settings.max_subscriptions);
     const double sends = caller.sends_per_second();
     if (sends == 0 || (sends >= kFewestSends && sends <= kMostSends)) {
       settings.sends_per_second = sends;

@@ -283,6 +283,9 @@ class SettingsReader {
     if (limits.has_max_in_flight_sends()) {
       ReadCount("limits.max_in_flight_sends", limits.max_in_flight_sends(), 1, 1'000'000, settings.max_in_flight_sends);
     }
+    if (limits.has_subscriptions()) {
+      ReadCount("limits.subscriptions", limits.subscriptions(), 1, 100'000, settings.subscriptions);
+    }
     if (limits.has_webhooks_in_flight()) {
       ReadCount("limits.webhooks_in_flight", limits.webhooks_in_flight(), 1, 1'000'000, settings.webhooks_in_flight);
     }

@@ -82,9 +82,10 @@ struct CallerSettings {
   std::string dns_name;           // in lower case, unique
   AllowList methods;              // "SendText" …
   AllowList accounts;
-  AllowList session_ids;        // UUIDs in lower case
-  size_t max_streams = 0;       // SubscribeEvents at once; 0: no limit of its own
-  double sends_per_second = 0;  // on average; 0: no limit of its own
+  AllowList session_ids;         // UUIDs in lower case
+  size_t max_streams = 0;        // SubscribeEvents at once; 0: no limit of its own
+  size_t max_subscriptions = 0;  // durable ones; 0: no limit of its own
+  double sends_per_second = 0;   // on average; 0: no limit of its own
 };
 
 // A store on NATS, besides its URL. Files were readable when the settings were loaded.
@@ -140,6 +141,7 @@ struct LimitSettings {
   size_t webhook_connections = 1024;                    // at the limit an idle one, else the slowest gives way
   size_t webhook_connections_per_address = 512;         // the same, among those of one address
   size_t max_in_flight_sends = 10'000;                  // beyond it OVERLOADED
+  size_t subscriptions = 1000;                          // durable ones, of all callers
   size_t webhooks_in_flight = 8192;                     // taken and not yet durable; beyond it 429
   size_t streams = 10'000;                              // SubscribeEvents streams
   absl::Duration stream_max_age = absl::Hours(1);       // a stream is drained at about this age

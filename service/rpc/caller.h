@@ -67,6 +67,9 @@ class Caller {
   // Which events it may see; null: all.
   const std::shared_ptr<const EventVisibility>& visibility() const { return visibility_; }
 
+  // Durable subscriptions that it may have; 0: no limit of its own.
+  size_t max_subscriptions() const { return settings_.max_subscriptions; }
+
   // Null: it has no limit of its own.
   const std::shared_ptr<SendRate>& send_rate() const { return send_rate_; }
 

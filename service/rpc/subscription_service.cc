@@ -59,6 +59,7 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::Callback
     call->Refuse(std::move(status));
   } else {
     checked->caller = call->caller().name();
+    checked->most_of_caller = call->caller().max_subscriptions();
     checked->specification.set_name(OwnedName(call->caller().name(), request->subscription().name()));
     subscriptions_.Create(*std::move(checked), Within<v1::CreateSubscriptionResponse>(call->Expect()));
   }

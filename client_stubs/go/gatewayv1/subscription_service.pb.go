@@ -130,7 +130,8 @@ func (ParkReason) EnumDescriptor() ([]byte, []int) {
 // A durable, named position in the log.
 type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Required.
+	// 1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Unique per caller: two callers may each have
+	// one of the same name, and neither finds the other's. Required.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Required.
 	Mode SubscriptionMode `protobuf:"varint,2,opt,name=mode,proto3,enum=aulm.gateway.v1.SubscriptionMode" json:"mode,omitempty"`

@@ -42,7 +42,7 @@ const (
 //	ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
 //	OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
 //	FAILED_PRECONDITION SUBSCRIPTION_MODE
-//	RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+//	RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
 //	UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
 type SubscriptionServiceClient interface {
 	// Makes a subscription. Repeating it with an equal specification answers with the one that exists.
@@ -55,9 +55,9 @@ type SubscriptionServiceClient interface {
 	// Moves a subscription to another place of the log, forgets what is outstanding and drains its streams. Parked events
 	// stay parked.
 	SeekSubscription(ctx context.Context, in *SeekSubscriptionRequest, opts ...grpc.CallOption) (*SeekSubscriptionResponse, error)
-	// The parked events, the oldest parked first. Mode SHARED.
+	// The parked events that the caller may see now, the oldest parked first. Mode SHARED.
 	ListParkedEvents(ctx context.Context, in *ListParkedEventsRequest, opts ...grpc.CallOption) (*ListParkedEventsResponse, error)
-	// Puts parked events back to be delivered, with attempts counted anew. Mode SHARED.
+	// Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED.
 	ReplayParkedEvents(ctx context.Context, in *ReplayParkedEventsRequest, opts ...grpc.CallOption) (*ReplayParkedEventsResponse, error)
 }
 
@@ -153,7 +153,7 @@ func (c *subscriptionServiceClient) ReplayParkedEvents(ctx context.Context, in *
 //	ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
 //	OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
 //	FAILED_PRECONDITION SUBSCRIPTION_MODE
-//	RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+//	RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
 //	UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
 type SubscriptionServiceServer interface {
 	// Makes a subscription. Repeating it with an equal specification answers with the one that exists.
@@ -166,9 +166,9 @@ type SubscriptionServiceServer interface {
 	// Moves a subscription to another place of the log, forgets what is outstanding and drains its streams. Parked events
 	// stay parked.
 	SeekSubscription(context.Context, *SeekSubscriptionRequest) (*SeekSubscriptionResponse, error)
-	// The parked events, the oldest parked first. Mode SHARED.
+	// The parked events that the caller may see now, the oldest parked first. Mode SHARED.
 	ListParkedEvents(context.Context, *ListParkedEventsRequest) (*ListParkedEventsResponse, error)
-	// Puts parked events back to be delivered, with attempts counted anew. Mode SHARED.
+	// Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED.
 	ReplayParkedEvents(context.Context, *ReplayParkedEventsRequest) (*ReplayParkedEventsResponse, error)
 	mustEmbedUnimplementedSubscriptionServiceServer()
 }

@@ -61,6 +61,7 @@
   {{- with .spiffeId }}{{ $_ := set $caller "spiffe_id" . }}{{ end }}
   {{- with .dnsName }}{{ $_ := set $caller "dns_name" . }}{{ end }}
   {{- with .maxStreams }}{{ $_ := set $caller "max_streams" . }}{{ end }}
+  {{- with .maxSubscriptions }}{{ $_ := set $caller "max_subscriptions" . }}{{ end }}
   {{- with .sendsPerSecond }}{{ $_ := set $caller "sends_per_second" . }}{{ end }}
   {{- $callers = append $callers $caller }}
 {{- end }}

@@ -36,6 +36,28 @@ absl::StatusOr<state::v1::SubscriptionRecord> EqualOrTaken(const NewSubscription
   return status;
 }
 
+// Another replica may make one at the same moment: then there is one more than the limit says.
+absl::Status CheckRoom(const NewSubscription& subscription, size_t max, StateStore& state) {
+  const auto check = [&](const std::string& prefix, size_t most, absl::string_view message) {
+    const absl::StatusOr<std::vector<StateEntry>> there = ListNow(state, kSubscriptions, prefix, "", most);
+    if (!there.ok()) return StoreFailed(there.status());
+    if (there->size() < most) return absl::OkStatus();
+    absl::Status full = GatewayError(GatewayReason::kOverloaded, message, {{"caller", subscription.caller}});
+    SetRetryDelay(full, kRetryWhenFull);
+    return full;
+  };
+  if (const size_t most = subscription.most_of_caller; most > 0) {
+    absl::Status status =
+        check(OwnedName(subscription.caller, ""), most,
+              absl::StrCat("the caller ", subscription.caller, " has ", most, " subscriptions, as many as it may ",
+                           "(callers[].max_subscriptions): delete one of them first"));
+    if (!status.ok()) return status;
+  }
+  return check("", max,
+               absl::StrCat("the gateway has ", max, " subscriptions, as many as it may ",
+                            "(limits.subscriptions): delete one first"));
+}
+
 }  // namespace
 
 absl::Status SubscriptionNotFound(const std::string& name) {
@@ -63,14 +85,7 @@ absl::StatusOr<state::v1::SubscriptionRecord> CreateSubscription(const NewSubscr
   const absl::StatusOr<state::v1::SubscriptionRecord> there = ReadSubscription(state, name);
   if (there.ok()) return EqualOrTaken(subscription, *there);
   if (!HasReason(there.status(), GatewayReason::kSubscriptionNotFound)) return there.status();
-  const absl::StatusOr<std::vector<StateEntry>> all = ListNow(state, kSubscriptions, "", "", max);
-  if (!all.ok()) return StoreFailed(all.status());
-  if (all->size() >= max) {
-    absl::Status status =
-        GatewayError(GatewayReason::kOverloaded, absl::StrCat("there are ", max, " subscriptions: delete one first"));
-    SetRetryDelay(status, kRetryWhenFull);
-    return status;
-  }
+  if (absl::Status status = CheckRoom(subscription, max, state); !status.ok()) return status;
   const absl::StatusOr<Position> start = ResolveStart(log, subscription.start);
   if (!start.ok()) return start.status();
 

@@ -18,7 +18,8 @@ namespace aulm::gateway {
 struct NewSubscription {
   v1::Subscription specification;
   LogStart start = Latest{};
-  std::string caller;  // who makes it; empty where callers are not told apart
+  std::string caller;         // who makes it; empty where callers are not told apart
+  size_t most_of_caller = 0;  // subscriptions that the caller may have; 0: no limit of its own
 };
 
 absl::StatusOr<NewSubscription> CheckRequest(const v1::CreateSubscriptionRequest& request, absl::Time now);

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
+#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 #include "tests/integration/callers/callers_fixture.h"
 #include "tests/integration/callers/contract_calls.h"
 #include "tests/support/raw_http_client.h"
@@ -24,9 +25,9 @@ class CallerLimitsTest : public testing::Test {
     accounts_.WriteToken("other", "token-of-other");
     gateway_.emplace(accounts_.StartGateway("gateway", R"("callers": [
         {"name": "shop", "token_sha256_file": "$D/shop", "methods": ["*"], "accounts": ["*"], "session_ids": ["*"],
-         "max_streams": 2, "sends_per_second": 0.001},
+         "max_streams": 2, "max_subscriptions": 2, "sends_per_second": 0.001},
         {"name": "other", "token_sha256_file": "$D/other", "methods": ["*"], "accounts": ["*"],
-         "session_ids": ["*"]}])"));
+         "session_ids": ["*"]}], "limits": {"subscriptions": 3})"));
     channel_ = Connect(gateway_->grpc_address());
   }
 
@@ -35,6 +36,27 @@ class CallerLimitsTest : public testing::Test {
     SetLimit(context);
     context.AddMetadata("authorization", "Bearer " + token);
     return AnswerOf(ContractCalls().at(method)(channel_, context, target));
+  }
+
+  Answer CreateSubscription(const std::string& caller, const std::string& name) {
+    grpc::ClientContext context;
+    SetLimit(context);
+    context.AddMetadata("authorization", "Bearer token-of-" + caller);
+    v1::CreateSubscriptionRequest request;
+    request.mutable_subscription()->set_name(name);
+    request.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_SHARED);
+    v1::CreateSubscriptionResponse response;
+    return AnswerOf(v1::SubscriptionService::NewStub(channel_)->CreateSubscription(&context, request, &response));
+  }
+
+  Answer DeleteSubscription(const std::string& caller, const std::string& name) {
+    grpc::ClientContext context;
+    SetLimit(context);
+    context.AddMetadata("authorization", "Bearer token-of-" + caller);
+    v1::DeleteSubscriptionRequest request;
+    request.set_name(name);
+    v1::DeleteSubscriptionResponse response;
+    return AnswerOf(v1::SubscriptionService::NewStub(channel_)->DeleteSubscription(&context, request, &response));
   }
 
   std::string Log() {
@@ -47,22 +69,32 @@ class CallerLimitsTest : public testing::Test {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-// A stream that is open until this goes away.
+// A stream that is open until this goes away, of a durable subscription where one is named.
 class OpenStream {
  public:
-  OpenStream(const std::shared_ptr<grpc::Channel>& channel, const std::string& caller)
+  OpenStream(const std::shared_ptr<grpc::Channel>& channel, const std::string& caller,
+             const std::string& subscription = "")
       : stub_(v1::EventService::NewStub(channel)) {
     SetLimit(context_);
     context_.AddMetadata("authorization", "Bearer token-of-" + caller);
-    stream_ = stub_->SubscribeEvents(&context_, {});
+    v1::SubscribeEventsRequest request;
+    request.set_subscription(subscription);
+    stream_ = stub_->SubscribeEvents(&context_, request);
     is_open_ = stream_->Read(&frame_);
   }
   ~OpenStream() {
+    if (ended_) return;
     context_.TryCancel();
     stream_->Finish();
   }
 
   bool is_open() const { return is_open_; }
+
+  // How a stream ended that was not let in.
+  Answer End() {
+    ended_ = true;
+    return AnswerOf(stream_->Finish());
+  }
 
  private:
   const std::unique_ptr<v1::EventService::Stub> stub_;
@@ -70,6 +102,7 @@ class OpenStream {
   v1::SubscribeEventsResponse frame_;
   std::unique_ptr<grpc::ClientReader<v1::SubscribeEventsResponse>> stream_;
   bool is_open_ = false;
+  bool ended_ = false;
 };
 
 TEST_F(CallerLimitsTest, OneStreamMoreThanItMayIsOverloaded) {
@@ -87,6 +120,49 @@ TEST_F(CallerLimitsTest, OneStreamMoreThanItMayIsOverloaded) {
   second.reset();
   // The slot is given back when the gateway has seen the stream's end.
   while (Call("token-of-shop", "SubscribeEvents").reason == "OVERLOADED") continue;
+}
+
+TEST_F(CallerLimitsTest, AStreamOfADurableSubscriptionCountsLikeAnyOther) {
+  ASSERT_EQ(CreateSubscription("shop", "orders").code, grpc::StatusCode::OK);
+  const OpenStream first(channel_, "shop");
+  const OpenStream second(channel_, "shop", "orders");
+  ASSERT_TRUE(first.is_open() && second.is_open());
+
+  OpenStream third(channel_, "shop", "orders");
+
+  EXPECT_FALSE(third.is_open());
+  const Answer refused = third.End();
+  EXPECT_EQ(refused.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "OVERLOADED");
+}
+
+TEST_F(CallerLimitsTest, OneSubscriptionMoreThanItMayIsOverloaded) {
+  ASSERT_EQ(CreateSubscription("shop", "orders").code, grpc::StatusCode::OK);
+  ASSERT_EQ(CreateSubscription("shop", "stock").code, grpc::StatusCode::OK);
+
+  const Answer refused = CreateSubscription("shop", "third");
+
+  EXPECT_EQ(refused.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "OVERLOADED");
+  EXPECT_EQ(refused.metadata.at("caller"), "shop");
+  EXPECT_THAT(refused.message, testing::HasSubstr("callers[].max_subscriptions"));
+  EXPECT_THAT(refused.message, testing::HasSubstr("delete one"));
+  // One that is there is no new one, and others are not held up.
+  EXPECT_EQ(CreateSubscription("shop", "stock").code, grpc::StatusCode::OK);
+  EXPECT_EQ(CreateSubscription("other", "third").code, grpc::StatusCode::OK);
+  // A place that was given up can be taken.
+  EXPECT_EQ(DeleteSubscription("shop", "orders").code, grpc::StatusCode::OK);
+  EXPECT_EQ(CreateSubscription("shop", "third").code, grpc::StatusCode::OK);
+}
+
+TEST_F(CallerLimitsTest, OneSubscriptionMoreThanTheGatewayMayHaveIsOverloaded) {
+  for (const std::string name : {"a", "b", "c"}) {
+    ASSERT_EQ(CreateSubscription("other", name).code, grpc::StatusCode::OK);
+  }
+  const Answer refused = CreateSubscription("shop", "d");
+  EXPECT_EQ(refused.code, grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(refused.reason, "OVERLOADED");
+  EXPECT_THAT(refused.message, testing::HasSubstr("limits.subscriptions"));
 }
 
 TEST_F(CallerLimitsTest, ASendMoreThanItMayIsOverloadedAndNotSent) {

@@ -218,10 +218,13 @@ const BadSettings kTable[] = {
      "callers[0].session_ids[0]: \"1\" is not a UUID: copy the session's id from aulm's dashboard, or write \"*\" "
      "alone "
      "for all"},
-    {Caller(R"("name": "a", "max_streams": -1, "sends_per_second": -1, )" + std::string(kToken)),
+    {Caller(R"("name": "a", "max_streams": -1, "max_subscriptions": 1000001, "sends_per_second": -1, )" +
+            std::string(kToken)),
      {},
      "callers[0].max_streams: -1 is not within 0 to 1000000: give a number in that range, or leave it out for no "
      "limit\n"
+     "callers[0].max_subscriptions: 1000001 is not within 0 to 1000000: give a number in that range, or leave it out "
+     "for no limit\n"
      "callers[0].sends_per_second: is neither 0 nor within 0.001 to 1000000: give a number in that range, or leave it "
      "out for no "
      "limit"},
@@ -474,6 +477,9 @@ const BadSettings kTable[] = {
      {},
      "limits.max_in_flight_sends: 0 is not within 1 to 1000000: give a number in that range, or leave it out for "
      "10000"},
+    {R"({"limits": {"subscriptions": 100001}})",
+     {},
+     "limits.subscriptions: 100001 is not within 1 to 100000: give a number in that range, or leave it out for 1000"},
     {R"({"limits": {"ring_bytes": 1}})",
      {},
      "limits.ring_bytes: 1 is not within 1048576 to 4294967296: give a number in that range, or leave it out for "
@@ -499,7 +505,8 @@ const BadSettings kTable[] = {
      {},
      "limits.threads: unknown field: the fields here are max_image_bytes, webhook_body_bytes, "
      "webhook_connections, webhooks_in_flight, streams, stream_max_age, stream_stall, ring_bytes, send_settle, "
-     "default_deadline, max_in_flight_sends, webhook_connections_per_address, drain_delay, grpc_memory_bytes, "
+     "default_deadline, max_in_flight_sends, webhook_connections_per_address, subscriptions, drain_delay, "
+     "grpc_memory_bytes, "
      "grpc_threads, "
      "calls_per_connection, header_list_bytes, "
      "keepalive_interval, keepalive_timeout, min_ping_interval"},

@@ -295,6 +295,7 @@ TEST_F(LoadSettingsTest, DescribesWhatIsInForceWithoutSecrets) {
     "webhook_connections_per_address": 512,
     "webhooks_in_flight": 8192,
     "max_in_flight_sends": 10000,
+    "subscriptions": 1000,
     "streams": 10000,
     "stream_max_age": "3600s",
     "stream_stall": "60s",
@@ -343,7 +344,8 @@ TEST_F(LoadSettingsTest, ReadsCallers) {
                   "admin": {"address": "0.0.0.0:3", "token_sha256_file": "$D/digest"}},
     "accounts": [)" + account_ + R"(],
     "callers": [{"name": "shop", "token_sha256_file": "$D/digest", "methods": ["SendText"], "accounts": ["default"],
-                 "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"], "max_streams": 5, "sends_per_second": 0.5},
+                 "session_ids": ["AAAAAAAA-2222-3333-4444-555555555555"], "max_streams": 5, "max_subscriptions": 6,
+                 "sends_per_second": 0.5},
                 {"name": "stock", "dns_name": "Stock.Example", "methods": ["*"], "accounts": ["*"],
                  "session_ids": ["*"]},
                 {"name": "idle", "spiffe_id": "spiffe://a.b/c", "methods": ["*"]}]})");
@@ -361,6 +363,7 @@ TEST_F(LoadSettingsTest, ReadsCallers) {
   EXPECT_FALSE(shop.methods.Allows("SendImage"));
   EXPECT_THAT(shop.session_ids.names, ElementsAre("aaaaaaaa-2222-3333-4444-555555555555"));
   EXPECT_EQ(shop.max_streams, 5u);
+  EXPECT_EQ(shop.max_subscriptions, 6u);
   EXPECT_EQ(shop.sends_per_second, 0.5);
   const CallerSettings& stock = settings.callers[1];
   EXPECT_EQ(stock.dns_name, "stock.example");

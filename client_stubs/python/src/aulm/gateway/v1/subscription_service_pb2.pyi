@@ -86,7 +86,9 @@ class Subscription(google.protobuf.message.Message):
     CREATE_TIME_FIELD_NUMBER: builtins.int
     STATS_FIELD_NUMBER: builtins.int
     name: builtins.str
-    """1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Required."""
+    """1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Unique per caller: two callers may each have
+    one of the same name, and neither finds the other's. Required.
+    """
     mode: global___SubscriptionMode.ValueType
     """Required."""
     after_cursor: builtins.bytes

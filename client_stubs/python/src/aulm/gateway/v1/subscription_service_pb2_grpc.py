@@ -35,7 +35,7 @@ class SubscriptionServiceStub(object):
     ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
     OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
     FAILED_PRECONDITION SUBSCRIPTION_MODE
-    RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+    RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
     UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 
@@ -92,7 +92,7 @@ class SubscriptionServiceServicer(object):
     ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
     OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
     FAILED_PRECONDITION SUBSCRIPTION_MODE
-    RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+    RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
     UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 
@@ -132,14 +132,14 @@ class SubscriptionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListParkedEvents(self, request, context):
-        """The parked events, the oldest parked first. Mode SHARED.
+        """The parked events that the caller may see now, the oldest parked first. Mode SHARED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayParkedEvents(self, request, context):
-        """Puts parked events back to be delivered, with attempts counted anew. Mode SHARED.
+        """Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,7 +201,7 @@ class SubscriptionService(object):
     ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
     OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
     FAILED_PRECONDITION SUBSCRIPTION_MODE
-    RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+    RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
     UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 

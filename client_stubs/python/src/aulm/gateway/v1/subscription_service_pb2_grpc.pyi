@@ -27,7 +27,7 @@ class SubscriptionServiceStub:
       ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
       OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
       FAILED_PRECONDITION SUBSCRIPTION_MODE
-      RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+      RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
       UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 
@@ -67,13 +67,13 @@ class SubscriptionServiceStub:
         aulm.gateway.v1.subscription_service_pb2.ListParkedEventsRequest,
         aulm.gateway.v1.subscription_service_pb2.ListParkedEventsResponse,
     ]
-    """The parked events, the oldest parked first. Mode SHARED."""
+    """The parked events that the caller may see now, the oldest parked first. Mode SHARED."""
 
     ReplayParkedEvents: grpc.UnaryUnaryMultiCallable[
         aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsRequest,
         aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsResponse,
     ]
-    """Puts parked events back to be delivered, with attempts counted anew. Mode SHARED."""
+    """Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED."""
 
 class SubscriptionServiceAsyncStub:
     """Keeps durable subscriptions: positions in the log that live on the server, by name. Consume one with
@@ -85,7 +85,7 @@ class SubscriptionServiceAsyncStub:
       ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
       OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
       FAILED_PRECONDITION SUBSCRIPTION_MODE
-      RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+      RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
       UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 
@@ -124,13 +124,13 @@ class SubscriptionServiceAsyncStub:
         aulm.gateway.v1.subscription_service_pb2.ListParkedEventsRequest,
         aulm.gateway.v1.subscription_service_pb2.ListParkedEventsResponse,
     ]
-    """The parked events, the oldest parked first. Mode SHARED."""
+    """The parked events that the caller may see now, the oldest parked first. Mode SHARED."""
 
     ReplayParkedEvents: grpc.aio.UnaryUnaryMultiCallable[
         aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsRequest,
         aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsResponse,
     ]
-    """Puts parked events back to be delivered, with attempts counted anew. Mode SHARED."""
+    """Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED."""
 
 class SubscriptionServiceServicer(metaclass=abc.ABCMeta):
     """Keeps durable subscriptions: positions in the log that live on the server, by name. Consume one with
@@ -142,7 +142,7 @@ class SubscriptionServiceServicer(metaclass=abc.ABCMeta):
       ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
       OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
       FAILED_PRECONDITION SUBSCRIPTION_MODE
-      RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+      RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
       UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
     """
 
@@ -193,7 +193,7 @@ class SubscriptionServiceServicer(metaclass=abc.ABCMeta):
         request: aulm.gateway.v1.subscription_service_pb2.ListParkedEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[aulm.gateway.v1.subscription_service_pb2.ListParkedEventsResponse, collections.abc.Awaitable[aulm.gateway.v1.subscription_service_pb2.ListParkedEventsResponse]]:
-        """The parked events, the oldest parked first. Mode SHARED."""
+        """The parked events that the caller may see now, the oldest parked first. Mode SHARED."""
 
     @abc.abstractmethod
     def ReplayParkedEvents(
@@ -201,6 +201,6 @@ class SubscriptionServiceServicer(metaclass=abc.ABCMeta):
         request: aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsRequest,
         context: _ServicerContext,
     ) -> typing.Union[aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsResponse, collections.abc.Awaitable[aulm.gateway.v1.subscription_service_pb2.ReplayParkedEventsResponse]]:
-        """Puts parked events back to be delivered, with attempts counted anew. Mode SHARED."""
+        """Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED."""
 
 def add_SubscriptionServiceServicer_to_server(servicer: SubscriptionServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

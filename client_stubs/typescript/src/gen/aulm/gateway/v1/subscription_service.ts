@@ -106,7 +106,10 @@ export function parkReasonToJSON(object: ParkReason): string {
 
 /** A durable, named position in the log. */
 export interface Subscription {
-  /** 1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Required. */
+  /**
+   * 1 to 100 characters of [a-z0-9._-], beginning with a letter or a digit. Unique per caller: two callers may each have
+   * one of the same name, and neither finds the other's. Required.
+   */
   name: string;
   /** Required. */
   mode: SubscriptionMode;
@@ -2078,7 +2081,7 @@ export const ReplayParkedEventsResponse: MessageFns<ReplayParkedEventsResponse> 
  *   ALREADY_EXISTS      SUBSCRIPTION_EXISTS: the name is taken, with another specification
  *   OUT_OF_RANGE        CURSOR_EXPIRED, with metadata earliest_cursor (base64url)
  *   FAILED_PRECONDITION SUBSCRIPTION_MODE
- *   RESOURCE_EXHAUSTED  OVERLOADED: too many subscriptions
+ *   RESOURCE_EXHAUSTED  OVERLOADED: the caller, or the gateway, has as many subscriptions as it may
  *   UNAVAILABLE         STORE_UNAVAILABLE, DRAINING
  */
 export type SubscriptionServiceService = typeof SubscriptionServiceService;
@@ -2145,7 +2148,7 @@ export const SubscriptionServiceService = {
       Buffer.from(SeekSubscriptionResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): SeekSubscriptionResponse => SeekSubscriptionResponse.decode(value),
   },
-  /** The parked events, the oldest parked first. Mode SHARED. */
+  /** The parked events that the caller may see now, the oldest parked first. Mode SHARED. */
   listParkedEvents: {
     path: "/aulm.gateway.v1.SubscriptionService/ListParkedEvents" as const,
     requestStream: false as const,
@@ -2157,7 +2160,7 @@ export const SubscriptionServiceService = {
       Buffer.from(ListParkedEventsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListParkedEventsResponse => ListParkedEventsResponse.decode(value),
   },
-  /** Puts parked events back to be delivered, with attempts counted anew. Mode SHARED. */
+  /** Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED. */
   replayParkedEvents: {
     path: "/aulm.gateway.v1.SubscriptionService/ReplayParkedEvents" as const,
     requestStream: false as const,
@@ -2184,9 +2187,9 @@ export interface SubscriptionServiceServer extends UntypedServiceImplementation 
    * stay parked.
    */
   seekSubscription: handleUnaryCall<SeekSubscriptionRequest, SeekSubscriptionResponse>;
-  /** The parked events, the oldest parked first. Mode SHARED. */
+  /** The parked events that the caller may see now, the oldest parked first. Mode SHARED. */
   listParkedEvents: handleUnaryCall<ListParkedEventsRequest, ListParkedEventsResponse>;
-  /** Puts parked events back to be delivered, with attempts counted anew. Mode SHARED. */
+  /** Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED. */
   replayParkedEvents: handleUnaryCall<ReplayParkedEventsRequest, ReplayParkedEventsResponse>;
 }
 
@@ -2273,7 +2276,7 @@ export interface SubscriptionServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SeekSubscriptionResponse) => void,
   ): ClientUnaryCall;
-  /** The parked events, the oldest parked first. Mode SHARED. */
+  /** The parked events that the caller may see now, the oldest parked first. Mode SHARED. */
   listParkedEvents(
     request: ListParkedEventsRequest,
     callback: (error: ServiceError | null, response: ListParkedEventsResponse) => void,
@@ -2289,7 +2292,7 @@ export interface SubscriptionServiceClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListParkedEventsResponse) => void,
   ): ClientUnaryCall;
-  /** Puts parked events back to be delivered, with attempts counted anew. Mode SHARED. */
+  /** Puts parked events back to be delivered, with attempts counted anew: those that the caller may see now. Mode SHARED. */
   replayParkedEvents(
     request: ReplayParkedEventsRequest,
     callback: (error: ServiceError | null, response: ReplayParkedEventsResponse) => void,
