@@ -8,6 +8,7 @@
 #include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
 #include "prometheus/registry.h"
+#include "prometheus/text_serializer.h"
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/events/event_hub.h"
@@ -23,14 +24,14 @@ namespace aulm::gateway {
 class Replica {
  public:
   Replica(const std::string& name, FakeEventLog& log, StateStore& state, std::shared_ptr<FakePeerNetwork> network,
-          Clock& clock, Random& random, SubscriptionsOptions options = {})
+          Clock& clock, Random& random, SubscriptionsOptions options = {}, const EventHubOptions& hub = {})
       : name_(name),
         log_(log),
         store_(state),
         peers_(network, name),
         network_(std::move(network)),
         metrics_(registry_),
-        hub_(log_, clock, metrics_) {
+        hub_(log_, clock, metrics_, hub) {
     EXPECT_TRUE(hub_.Start().ok());
     subscriptions_ = std::make_unique<Subscriptions>(hub_, store_, peers_, clock, random, metrics_, registry_, options);
     peers_.Answer([this](const std::string& question, PeerChannel::AskCallback answer) {
@@ -57,6 +58,9 @@ class Replica {
     network_->Remove(name_);
     store_.Sever(true);
   }
+
+  // As Prometheus would get them.
+  std::string Metrics() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
 
   // Waits until what its registry's thread was asked to do is done.
   absl::StatusOr<v1::Subscription> Get(const std::string& subscription) {

@@ -46,6 +46,24 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   }
   void Leave() { source_->Close(); }
 
+  // Takes no further frame until this is false: as a client that is busy.
+  void Hold(bool hold) ABSL_LOCKS_EXCLUDED(mutex_) {
+    bool held_back;
+    {
+      absl::MutexLock lock(&mutex_);
+      hold_ = hold;
+      held_back = !hold && std::exchange(held_back_, false);
+    }
+    if (held_back) Next();
+  }
+  // The Gap frames, as many as asked for.
+  std::vector<v1::Gap> AwaitGaps(size_t count) ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return gaps_.size() >= count; };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), kPatience)) << "only " << gaps_.size();
+    return gaps_;
+  }
+
   // The next deliveries, as many as asked for.
   std::vector<v1::Delivery> Take(size_t count) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
@@ -76,6 +94,11 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
 
  private:
   void Next() {
+    {
+      absl::MutexLock lock(&mutex_);
+      held_back_ = hold_;
+      if (hold_) return;
+    }
     source_->Next([self = shared_from_this()](absl::StatusOr<Frame> frame) {
       if (!frame.ok()) return self->End(frame.status());
       const v1::SubscribeEventsResponse response = DecodeFrame(*frame);
@@ -103,6 +126,8 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   std::deque<v1::Delivery> deliveries_ ABSL_GUARDED_BY(mutex_);
   std::vector<v1::Gap> gaps_ ABSL_GUARDED_BY(mutex_);
   std::string drain_ ABSL_GUARDED_BY(mutex_);
+  bool hold_ ABSL_GUARDED_BY(mutex_) = false;
+  bool held_back_ ABSL_GUARDED_BY(mutex_) = false;  // a frame is to be asked for
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -142,7 +167,7 @@ class SubscriptionReplicasTest : public testing::Test {
   }
 
   std::shared_ptr<Watcher> Consume(Replica& replica, const std::string& name, bool take_over = false,
-                                   std::optional<size_t> most = std::nullopt) {
+                                   std::optional<size_t> most = std::nullopt, bool hold = false) {
     ConsumerSpec spec;
     spec.subscription = name;
     spec.take_over = take_over;
@@ -150,6 +175,7 @@ class SubscriptionReplicasTest : public testing::Test {
     auto source = replica->Open(spec);
     EXPECT_TRUE(source.ok());
     watchers.push_back(std::make_shared<Watcher>(*source));
+    watchers.back()->Hold(hold);
     watchers.back()->Begin();
     Settled();
     return watchers.back();
@@ -412,6 +438,58 @@ TEST_F(SubscriptionReplicasTest, FallingBehindRetentionIsSaidWithBothEnds) {
   ASSERT_EQ(later->gaps().size(), 1u);
   EXPECT_EQ(DecodeCursor(later->gaps()[0].from_cursor())->sequence, 0u);
   EXPECT_EQ(DecodeCursor(later->gaps()[0].to_cursor())->sequence, 10u);
+}
+
+// One that takes no frames while the subscription loses events twice hears of both in one frame; one that takes them,
+// in two. What was lost is counted either way, and nothing else is lost.
+TEST_F(SubscriptionReplicasTest, GapsThatWereNotTakenYetAreMergedIntoOne) {
+  Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
+  AppendInbound(log, 1, 90);  // of 90 conversations
+  one.reset();
+  two.reset();
+  log.Trim(11);
+  // Reads ten events at a time, and no further while there is one to hand out.
+  SubscriptionsOptions options;
+  options.limits.ready = 1;
+  EventHubOptions hub;
+  hub.page_events = 10;
+  one = std::make_unique<Replica>("three", log, state, network, clock, random, options, hub);
+  const auto busy = Consume(*one, "bot", false, 1, /*hold=*/true);
+  const auto quick = Consume(*one, "bot", false, 1);
+  std::vector<v1::Delivery> taken = quick->Take(1);
+  EXPECT_EQ(taken[0].event().delivery_id(), "d11");
+  log.Trim(51);  // while 12 to 20 wait to be handed out
+  std::set<std::string> ids;
+  while (ids.size() < 50) {
+    ASSERT_FALSE(taken.empty());
+    ids.insert(taken[0].event().delivery_id());
+    ASSERT_EQ(Settle(*one, taken[0]), v1::SETTLEMENT_EFFECT_OK);
+    if (ids.size() < 50) taken = quick->Take(1);
+  }
+  std::set<std::string> kept;
+  for (const auto& [first, last] : {std::pair(11, 20), std::pair(51, 90)}) {
+    for (int number = first; number <= last; ++number) kept.insert(absl::StrCat("d", number));
+  }
+  EXPECT_EQ(ids, kept);
+  const std::vector<v1::Gap> told = quick->AwaitGaps(2);
+  ASSERT_EQ(told.size(), 2u);
+  EXPECT_EQ(DecodeCursor(told[0].from_cursor())->sequence, 0u);
+  EXPECT_EQ(DecodeCursor(told[0].to_cursor())->sequence, 10u);
+  EXPECT_EQ(DecodeCursor(told[1].from_cursor())->sequence, 20u);
+  EXPECT_EQ(DecodeCursor(told[1].to_cursor())->sequence, 50u);
+
+  busy->Hold(false);
+
+  const std::vector<v1::Gap> merged = busy->AwaitGaps(1);
+  ASSERT_EQ(merged.size(), 1u);
+  EXPECT_EQ(DecodeCursor(merged[0].from_cursor())->sequence, 0u);
+  EXPECT_EQ(DecodeCursor(merged[0].to_cursor())->sequence, 50u);
+  // The next frame is no second one of them.
+  AppendNow(log, InboundEvent(91));
+  AppendNow(log, InboundEvent(92));
+  EXPECT_EQ(busy->Take(1).size(), 1u);
+  EXPECT_EQ(busy->gaps().size(), 1u);
+  EXPECT_THAT(one->Metrics(), testing::HasSubstr("aulm_subscription_gaps_total{subscription=\"bot\"} 2\n"));
 }
 
 }  // namespace
