@@ -156,8 +156,11 @@ AulmClient::AulmClient(Options options, HttpTransport& transport, std::shared_pt
       clock_(clock),
       metrics_(metrics),
       address_(std::move(address)),
-      gate_(account_, std::shared_ptr<AddressCooldown>(address_, &address_->cooldown), clock, options.gate) {
+      gate_(account_, std::shared_ptr<AddressCooldown>(address_, &address_->cooldown), clock, options.gate),
+      suspended_gauge_(metrics.SuspendedOf(account_)),
+      cooldown_gauge_(metrics.CooldownOf(base_url_)) {
   metrics_.SetUnreachable(base_url_, address_->breaker.open());
+  ShowGate();
 }
 
 AulmClient::CallId AulmClient::SendText(const TextSend& send, const AulmCallOptions& options,
@@ -279,12 +282,19 @@ void AulmClient::TellBreaker(const HttpResult& exchange, absl::Time start) {
   metrics_.SetUnreachable(base_url_, true);
 }
 
+void AulmClient::ShowGate() {
+  suspended_gauge_.Set(gate_.suspended() ? 1 : 0);
+  const absl::Time until = address_->cooldown.until();
+  if (until != absl::InfinitePast()) cooldown_gauge_.Set(absl::ToDoubleSeconds(until - absl::UnixEpoch()));
+}
+
 void AulmClient::Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
                         const absl::Status& result, Span& span) {
   if (!result.ok()) span.Fail(ReasonOf(result));
   span.End();
   TellBreaker(exchange, start);
   gate_.Observe(key_generation, result);
+  if (!result.ok() || suspended_gauge_.Value() > 0) ShowGate();
   metrics_.CallDone(endpoint, result.ok() ? "OK" : ReasonOf(result), clock_.Now() - start);
 }
 

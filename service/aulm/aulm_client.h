@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "prometheus/gauge.h"
 #include "service/aulm/api_key.h"
 #include "service/aulm/aulm_address.h"
 #include "service/aulm/aulm_metrics.h"
@@ -114,6 +115,8 @@ class AulmClient {
   void Settle(AulmEndpoint endpoint, uint64_t key_generation, absl::Time start, const HttpResult& exchange,
               const absl::Status& result, Span& span);
   void TellBreaker(const HttpResult& exchange, absl::Time start);
+  // The gauges of the gate, after something that may have changed it.
+  void ShowGate();
 
   const std::string account_;
   const std::string base_url_;
@@ -127,6 +130,8 @@ class AulmClient {
   AulmMetrics& metrics_;
   const std::shared_ptr<AulmAddress> address_;
   CallGate gate_;
+  prometheus::Gauge& suspended_gauge_;
+  prometheus::Gauge& cooldown_gauge_;
 };
 
 }  // namespace aulm::gateway

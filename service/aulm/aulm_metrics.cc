@@ -24,7 +24,16 @@ AulmMetrics::AulmMetrics(prometheus::Registry& registry)
       unreachable_(prometheus::BuildGauge()
                        .Name("aulm_api_unreachable")
                        .Help("1 while sends are refused because aulm cannot be reached.")
-                       .Register(registry)) {
+                       .Register(registry)),
+      suspended_(prometheus::BuildGauge()
+                     .Name("aulm_api_account_suspended")
+                     .Help("1 while aulm refuses the account's key, so that it is not asked again.")
+                     .Register(registry)),
+      cooldown_(prometheus::BuildGauge()
+                    .Name("aulm_api_cooldown_until_seconds")
+                    .Help("Unix time up to which aulm holds our address off after too many refused keys; 0 before the "
+                          "first time.")
+                    .Register(registry)) {
   auto& seconds = prometheus::BuildHistogram()
                       .Name("aulm_api_call_seconds")
                       .Help("Time from the start of a call to aulm to its result.")

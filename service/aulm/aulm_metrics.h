@@ -30,6 +30,8 @@ absl::string_view EndpointName(AulmEndpoint endpoint);
 //   aulm_api_connections                     open to aulm
 //   aulm_api_connections_opened_total
 //   aulm_api_unreachable{base_url}           1 while sends are refused because aulm cannot be reached there
+//   aulm_api_account_suspended{account}      1 while aulm refuses the account's key
+//   aulm_api_cooldown_until_seconds{base_url}  Unix time up to which aulm holds our address off; 0 before the first
 class AulmMetrics {
  public:
   // `registry` must outlive this.
@@ -47,6 +49,9 @@ class AulmMetrics {
   void ConnectionOpened();
   void ConnectionClosed();
   void SetUnreachable(const std::string& base_url, bool unreachable);
+  // The gauges of one account and of one base URL, which live as long as this.
+  prometheus::Gauge& SuspendedOf(const std::string& account) { return suspended_.Add({{"account", account}}); }
+  prometheus::Gauge& CooldownOf(const std::string& base_url) { return cooldown_.Add({{"base_url", base_url}}); }
 
  private:
   static constexpr size_t kEndpoints = 3;
@@ -64,6 +69,8 @@ class AulmMetrics {
   prometheus::Gauge* connections_;
   prometheus::Counter* connections_opened_;
   prometheus::Family<prometheus::Gauge>& unreachable_;
+  prometheus::Family<prometheus::Gauge>& suspended_;
+  prometheus::Family<prometheus::Gauge>& cooldown_;
 
   absl::Mutex mutex_;
   // Counters of errors by reason, made when first seen.

@@ -36,6 +36,11 @@ void AddressCooldown::HoldUntil(absl::Time until) {
   until_ = std::max(until_, until);
 }
 
+absl::Time AddressCooldown::until() const {
+  absl::MutexLock lock(&mutex_);
+  return until_;
+}
+
 absl::Duration AddressCooldown::Remaining(absl::Time now) const {
   absl::MutexLock lock(&mutex_);
   return std::max(absl::ZeroDuration(), until_ - now);

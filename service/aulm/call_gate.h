@@ -21,6 +21,9 @@ class AddressCooldown {
   // No calls until then. A cooldown that runs longer already stays.
   void HoldUntil(absl::Time until);
 
+  // When the last one ends or ended; InfinitePast when there was none.
+  absl::Time until() const;
+
   // What is left of it; zero when there is none.
   absl::Duration Remaining(absl::Time now) const;
 

@@ -101,6 +101,13 @@ alerts:
     severity: critical
     summary: aulm refuses an API key.
     description: {{ printf "aulm answers %s. The account's sends are stopped, so that our address is not locked out, until its key file changes." "{{ $labels.reason }}" | quote }}
+  - alert: AulmGatewayAccountSuspended
+    expr: |-
+      max by (namespace, job, account) (aulm_api_account_suspended{ {{- $s -}} }) > 0
+    for: 10m
+    severity: critical
+    summary: An account has been stopped for a while, since aulm refuses its key.
+    description: {{ printf "The key of account %s is refused, and nothing of it can be sent until its key file changes." "{{ $labels.account }}" | quote }}
   - alert: AulmGatewayAddressLockedOut
     expr: |-
       {{- include "aulm-gateway.callsCameTo" (dict "by" "namespace, job" "selector" (printf "%s,reason=\"TOO_MANY_AUTH_FAILURES\"" $s)) | nindent 6 }}

@@ -264,6 +264,7 @@ TEST_F(AulmClientTest, ARefusedKeyStopsSendsAndReadsWithoutAskingAulm) {
   EXPECT_THAT(transport_.requests(), SizeIs(1));
   EXPECT_TRUE(client_->suspended());
   EXPECT_EQ(Metric("aulm_api_calls_total", "ACCOUNT_SUSPENDED"), 3);
+  EXPECT_EQ(Metric("aulm_api_account_suspended", "shop"), 1);
 }
 
 TEST_F(AulmClientTest, ANewKeyIsUsedAtOnce) {
@@ -273,6 +274,18 @@ TEST_F(AulmClientTest, ANewKeyIsUsedAtOnce) {
   transport_.AnswerNext(Accepted());
   EXPECT_TRUE(SendText()->Wait().ok());
   EXPECT_THAT(transport_.requests()[1].headers, Contains(Pair("Authorization", "Bearer alm_sk_test_another")));
+  EXPECT_EQ(Metric("aulm_api_account_suspended", "shop"), 0);
+}
+
+TEST_F(AulmClientTest, ACooldownIsShownByItsEnd) {
+  EXPECT_EQ(Metric("aulm_api_cooldown_until_seconds"), 0);
+  HttpResponse refused = Refused(429, "too_many_auth_failures");
+  refused.headers.emplace_back("retry-after", "90");
+  transport_.AnswerNext(refused);
+  SendText();
+  EXPECT_EQ(Metric("aulm_api_cooldown_until_seconds", "https://api.aulm.io/"),
+            absl::ToDoubleSeconds(clock_.Now() + absl::Seconds(90) - absl::UnixEpoch()));
+  EXPECT_EQ(Metric("aulm_api_account_suspended"), 0);
 }
 
 TEST_F(AulmClientTest, AKeyFileThatHoldsNoKeyStopsCalls) {
