@@ -88,6 +88,9 @@ class RequestLedger {
   // before the answer.
   void RecordGenerated(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result) const;
 
+  // Counts a call that waits for another of this replica's with the same id.
+  void CountFollower() const { metrics_.under_way.Increment(); }
+
  private:
   // A claim whose owner died, or whose lease is over, is an unknown outcome.
   Found::State StateOf(const aulm::gateway::state::v1::SendRecord& record) const;

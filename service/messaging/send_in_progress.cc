@@ -69,7 +69,7 @@ void SendInProgress::LookUp() {
   if (!leads_) {
     Enter(Step::kFollowing);
     leads_ = environment_.in_flight.LeadOrFollow(id(), [self = shared_from_this()] { self->LookUp(); });
-    if (!leads_) return;
+    if (!leads_) return environment_.ledger.CountFollower();
   }
   Enter(Step::kLookingUp);
   environment_.ledger.LookUp(send_, digest_, [self = shared_from_this()](absl::StatusOr<RequestLedger::Found> found) {

@@ -256,6 +256,14 @@ TEST_F(SenderTest, TheLedgersWorkIsOnTheMetrics) {
   EXPECT_THAT(page, HasSubstr("aulm_ledger_settlements_total{outcome=\"released\"} 1"));
 }
 
+TEST_F(SenderTest, ACallThatWaitsForAnotherWithItsIdIsCounted) {
+  Begin(TextSendOf("order-1"));
+  Begin(TextSendOf("order-1"));
+  EXPECT_THAT(Metrics(), HasSubstr("aulm_ledger_repeats_total{answer=\"under_way\"} 1"));
+  transport_.Answer(0, Accepted());
+  EXPECT_THAT(Metrics(), HasSubstr("aulm_ledger_repeats_total{answer=\"replayed\"} 1"));
+}
+
 TEST_F(SenderTest, WhatWasNotSentMayBeSentUnderTheSameId) {
   transport_.AnswerNext(Refused(409, "session_not_ready"));
   const Answer first = Begin(TextSendOf("order-1"));
