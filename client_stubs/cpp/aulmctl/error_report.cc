@@ -43,8 +43,11 @@ ExitCode Meaning(const CallError& error, CallKind kind) {
 
 std::string WhatToDo(const CallError& error, CallKind kind, const GlobalFlags& globals) {
   if (kind == CallKind::kSend && client::SendOutcome(error) == Outcome::kUnknown) {
-    std::string advice = "it may have been sent: find out before you send it again";
-    if (!error.request_id.empty()) absl::StrAppend(&advice, ", and then with --request-id ", error.request_id);
+    std::string advice = "it may have been sent: find out before you send it anew";
+    if (error.request_id.empty()) return advice;
+    // A transfer that outlives its call is settled a little later.
+    absl::StrAppend(&advice, ". With --request-id ", error.request_id,
+                    " it is never sent twice: that tells whether the outcome is known by now");
     return advice;
   }
   if (!error.earliest_cursor.empty()) {
