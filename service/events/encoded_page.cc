@@ -1,7 +1,6 @@
 #include "service/events/encoded_page.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "aulm/gateway/v1/event_service.pb.h"
 #include "google/protobuf/io/coded_stream.h"
@@ -35,8 +34,7 @@ uint8_t* WriteHeader(uint32_t tag, size_t length, uint8_t* out) {
 }
 
 uint8_t* WriteBytes(absl::string_view bytes, uint8_t* out) {
-  std::memcpy(out, bytes.data(), bytes.size());
-  return out + bytes.size();
+  return out + bytes.copy(reinterpret_cast<char*>(out), bytes.size());
 }
 
 // A google.protobuf.Timestamp as it stands on the wire. `ingested` lies after 1970, so that nothing is negative.
