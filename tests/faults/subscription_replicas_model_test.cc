@@ -1,9 +1,9 @@
 // Plays the life of a SHARED subscription on two or three replicas over one log and one store many times: consumers
 // come and go on all of them, settle on whichever they like, refuse, die; replicas are killed, drained, cut off from
 // the store and from each other until their lease is over, and started anew. Time moves only when the test says so.
-// What the consumers saw is held against what they were promised: nothing skipped, order within a conversation, one
-// outstanding a conversation, no stale settlement takes effect, no event comes again without a cause; moving partitions
-// is none.
+// What the consumers saw is held against what they were promised (ReplicasHistory): nothing skipped, order within a
+// conversation, one outstanding a conversation, no stale settlement takes effect, nothing handed out without a lease,
+// no event comes again without a cause; moving partitions is none.
 #include <algorithm>
 #include <cstdlib>
 #include <functional>
@@ -21,6 +21,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "gtest/gtest.h"
+#include "tests/faults/replicas_history.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_event_log.h"
 #include "tests/support/fake_random.h"
@@ -41,183 +42,57 @@ uint64_t Seeds() {
   return seeds == nullptr ? 60 : static_cast<uint64_t>(std::atoll(seeds));
 }
 
-// One delivery, as its consumer saw it.
-struct Seen {
-  std::string token;
-  std::string event;
-  std::string conversation;
-  uint64_t consumer = 0;
-  std::string replica;
-  absl::Time deadline;
-  // It may come again: its consumer or replica went, its deadline passed, it was refused.
-  bool excused = false;
-  // It came again: a settlement can have no effect any more.
-  bool superseded = false;
-  bool settling = false;
-};
-
-// What everybody saw. Deliveries come on the gateways' threads, everything else from the test's.
-class History {
+// The clock of all replicas. Remembers what it told each thread last: a replica looks at the clock when it decides what
+// to hand out, and gives the frame away on the same thread, so that is when the frame was decided on.
+class DecisionClock final : public Clock {
  public:
-  History(const FakeClock& clock, absl::Duration ack_deadline) : clock_(clock), ack_deadline_(ack_deadline) {}
+  explicit DecisionClock(FakeClock& clock) : clock_(clock) {}
 
-  void Appended(const std::string& event, const std::string& conversation) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    order_[conversation].push_back(event);
-    ++appended_;
+  absl::Time Now() const override { return told_ = clock_.Now(); }
+  TimerId CallAfter(absl::Duration delay, std::function<void()> callback) override {
+    return clock_.CallAfter(delay, std::move(callback));
   }
+  bool Cancel(TimerId timer) override { return clock_.Cancel(timer); }
 
-  void Came(const v1::Delivery& delivery, uint64_t consumer, const std::string& replica) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const std::string& event = delivery.event().delivery_id();
-    const std::string& conversation = delivery.event().inbound_message().from();
-    absl::MutexLock lock(&mutex_);
-    // Under way when its consumer left, or its replica was cut off: somebody else may have the event by now.
-    const bool late = gone_.contains(consumer) || severed_.contains(replica);
-    if (!late) CheckArrival(event, conversation, replica);
-    Seen seen;
-    seen.token = delivery.ack_token();
-    seen.event = event;
-    seen.conversation = conversation;
-    seen.consumer = consumer;
-    seen.replica = replica;
-    seen.deadline = clock_.Now() + ack_deadline_;
-    seen.excused = late;
-    seen_.push_back(std::move(seen));
-    arrivals_ += 1;
-  }
+  static absl::Time told() { return told_; }
+  // What was decided on before, and is given away after something else was.
+  static void SetTold(absl::Time told) { told_ = told; }
 
-  // A delivery to be settled: one that counts, or any.
-  std::optional<Seen> Pick(std::mt19937_64& chance, bool any) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    std::vector<size_t> choice;
-    for (size_t i = 0; i < seen_.size(); ++i) {
-      if (any || (!seen_[i].excused && !seen_[i].settling)) choice.push_back(i);
+ private:
+  FakeClock& clock_;
+  static thread_local absl::Time told_;
+};
+thread_local absl::Time DecisionClock::told_;
+
+// The store as one replica reaches it, which tells when the replica's lease is renewed.
+class RenewalWatch final : public StateStore {
+ public:
+  RenewalWatch(std::string replica, StateStore& store, ReplicasHistory& history)
+      : replica_(std::move(replica)), store_(store), history_(history) {}
+
+  void Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) override {
+    for (const StateWrite& write : writes) {
+      if (write.bucket == "replicas" && write.key == replica_ && write.value.has_value()) history_.Renewed(replica_);
     }
-    if (choice.empty()) return std::nullopt;
-    return seen_[choice[chance() % choice.size()]];
+    store_.Write(std::move(writes), durability, std::move(done));
   }
-  std::vector<Seen> Outstanding() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    std::vector<Seen> outstanding;
-    for (const Seen& seen : seen_) {
-      if (!seen.settling && !seen.superseded) outstanding.push_back(seen);
-    }
-    return outstanding;
+  void Get(std::string bucket, std::string key, GetCallback done) override {
+    store_.Get(std::move(bucket), std::move(key), std::move(done));
   }
-
-  // What a settlement was when the gateway was asked.
-  struct Asked {
-    Seen seen;
-    v1::SettlementAction action;
-    bool stale = false;   // for certain: it can have no effect
-    bool before = false;  // the event was perhaps settled already
-  };
-
-  // Before the gateway is asked: from then on it may be so.
-  Asked Settling(const Seen& which, v1::SettlementAction action) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    Asked asked{which, action};
-    asked.before = settled_.contains(which.event);
-    for (Seen& seen : seen_) {
-      if (seen.token != which.token) continue;
-      asked.stale = seen.superseded || (seen.excused && seen.deadline <= clock_.Now());
-      seen.settling = true;
-      seen.excused = true;
-    }
-    if (action != v1::SETTLEMENT_ACTION_RETRY) settled_.insert(which.event);
-    return asked;
-  }
-  void Settled(const Asked& asked, const absl::StatusOr<v1::AcknowledgeEventsResponse>& answer)
-      ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    if (!answer.ok()) return;  // nobody can know: either is right
-    const v1::SettlementEffect effect = answer->results(0).result();
-    EXPECT_NE(effect, v1::SETTLEMENT_EFFECT_UNKNOWN);
-    if (asked.stale) {
-      EXPECT_NE(effect, v1::SETTLEMENT_EFFECT_OK) << "a stale settlement of " << asked.seen.event << " took effect";
-    }
-    const std::string& event = asked.seen.event;
-    if (effect == v1::SETTLEMENT_EFFECT_STALE && !asked.before && !done_.contains(event)) settled_.erase(event);
-    if (effect == v1::SETTLEMENT_EFFECT_OK && asked.action != v1::SETTLEMENT_ACTION_RETRY) {
-      settled_.insert(event);
-      done_.insert(event);
-    }
-  }
-
-  void Excuse(const std::function<bool(const Seen&)>& which) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    for (Seen& seen : seen_) seen.excused = seen.excused || which(seen);
-  }
-  void Gone(uint64_t consumer) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    gone_.insert(consumer);
-    for (Seen& seen : seen_) seen.excused = seen.excused || seen.consumer == consumer;
-  }
-  void Severed(const std::string& replica) ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    severed_.insert(replica);
-  }
-
-  size_t done() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    return settled_.size();
-  }
-  size_t appended() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    return appended_;
-  }
-  // Waits a moment for more to come: only so that time does not run away from the gateways' threads.
-  void AwaitArrival() ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    const uint64_t before = arrivals_;
-    const auto more = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return arrivals_ != before; };
-    mutex_.AwaitWithTimeout(absl::Condition(&more), absl::Milliseconds(5));
-  }
-  std::string Missing() const ABSL_LOCKS_EXCLUDED(mutex_) {
-    absl::MutexLock lock(&mutex_);
-    std::string missing;
-    for (const auto& [conversation, events] : order_) {
-      for (const std::string& event : events) {
-        if (!settled_.contains(event)) absl::StrAppend(&missing, event, " of ", conversation, "; ");
-      }
-    }
-    return missing;
+  void List(std::string bucket, std::string prefix, std::string after_key, size_t limit, ListCallback done) override {
+    store_.List(std::move(bucket), std::move(prefix), std::move(after_key), limit, std::move(done));
   }
 
  private:
-  // What comes to somebody who is there: it is not settled, nobody else has its conversation, and it is its turn.
-  void CheckArrival(const std::string& event, const std::string& conversation, const std::string& replica)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    EXPECT_FALSE(done_.contains(event)) << event << " was settled, durably: it must not come again";
-    for (Seen& seen : seen_) {
-      if (seen.conversation != conversation) continue;
-      EXPECT_TRUE(seen.excused || seen.settling || severed_.contains(seen.replica))
-          << event << " came to " << replica << " while " << seen.event << " is outstanding on " << seen.replica;
-      if (seen.event == event) seen.superseded = true;
-    }
-    for (const std::string& earlier : order_[conversation]) {
-      if (earlier == event) break;
-      EXPECT_TRUE(settled_.contains(earlier)) << earlier << " comes before " << event;
-    }
-  }
-
-  const FakeClock& clock_;
-  const absl::Duration ack_deadline_;
-  mutable absl::Mutex mutex_;
-  std::map<std::string, std::vector<std::string>> order_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Seen> seen_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> settled_ ABSL_GUARDED_BY(mutex_);  // or perhaps
-  std::set<std::string> done_ ABSL_GUARDED_BY(mutex_);     // for certain
-  std::set<uint64_t> gone_ ABSL_GUARDED_BY(mutex_);
-  std::set<std::string> severed_ ABSL_GUARDED_BY(mutex_);  // was cut off at some time: others may have taken over
-  size_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint64_t arrivals_ ABSL_GUARDED_BY(mutex_) = 0;
+  const std::string replica_;
+  StateStore& store_;
+  ReplicasHistory& history_;
 };
 
 // A consumer that takes whatever it is given until it goes.
 class Taker : public std::enable_shared_from_this<Taker> {
  public:
-  Taker(uint64_t id, std::string replica, std::shared_ptr<FrameSource> source, History& history)
+  Taker(uint64_t id, std::string replica, std::shared_ptr<FrameSource> source, ReplicasHistory& history)
       : id_(id), replica_(std::move(replica)), source_(std::move(source)), history_(history) {}
 
   void Begin() {
@@ -232,6 +107,21 @@ class Taker : public std::enable_shared_from_this<Taker> {
   void Leave() {
     history_.Gone(id_);
     End();
+    history_.Returned(id_);
+  }
+  // Its replica dies: nothing more of it reaches anybody. What it had is lost when the replica's lease is over, not
+  // before.
+  void Die() {
+    absl::MutexLock lock(&mutex_);
+    dead_ = true;
+  }
+  // After its death.
+  void Bury() {
+    {
+      absl::MutexLock lock(&mutex_);
+      ended_ = true;
+    }
+    source_->Close();
   }
   bool ended() const {
     absl::MutexLock lock(&mutex_);
@@ -245,17 +135,25 @@ class Taker : public std::enable_shared_from_this<Taker> {
     source_->Next([self = shared_from_this()](absl::StatusOr<Frame> frame) { self->OnFrame(std::move(frame)); });
   }
   void OnFrame(absl::StatusOr<Frame> frame) {
+    const absl::Time decided = DecisionClock::told();
     if (!frame.ok()) return End();
     const v1::SubscribeEventsResponse response = DecodeFrame(*frame);
-    // What it holds goes back when it is told to go.
-    if (response.has_drain()) history_.Gone(id_);
-    for (const v1::Delivery& delivery : response.event_batch().deliveries()) history_.Came(delivery, id_, replica_);
-    Next();
-  }
-  void End() {
-    history_.Gone(id_);
     {
       absl::MutexLock lock(&mutex_);
+      if (dead_) return;
+      // What it holds goes back when it is told to go.
+      if (response.has_drain()) history_.Gone(id_);
+      for (const v1::Delivery& delivery : response.event_batch().deliveries()) {
+        history_.Came(delivery, id_, replica_, decided);
+      }
+    }
+    Next();
+    DecisionClock::SetTold(decided);
+  }
+  void End() {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!dead_) history_.Gone(id_);
       if (std::exchange(ended_, true)) return;
     }
     source_->Close();
@@ -264,9 +162,10 @@ class Taker : public std::enable_shared_from_this<Taker> {
   const uint64_t id_;
   const std::string replica_;
   const std::shared_ptr<FrameSource> source_;
-  History& history_;
+  ReplicasHistory& history_;
   mutable absl::Mutex mutex_;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool dead_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 class Play {
@@ -276,7 +175,7 @@ class Play {
         log_(&clock_),
         state_(clock_),
         network_(std::make_shared<FakePeerNetwork>()),
-        history_(clock_, kAckDeadline) {
+        history_(clock_, {kAckDeadline, kRetryDelay, kRoster.lease, kRoster.lease - kRoster.renewal / 2}) {
     conversations_ = 1 + static_cast<int>(Chance(20));
     const size_t replicas = 2 + Chance(2);
     for (size_t i = 0; i < replicas; ++i) StartReplica();
@@ -284,7 +183,7 @@ class Play {
     subscription.specification.set_name(kName);
     subscription.specification.set_mode(v1::SUBSCRIPTION_MODE_SHARED);
     subscription.specification.mutable_ack_deadline()->set_seconds(absl::ToInt64Seconds(kAckDeadline));
-    subscription.specification.mutable_retry_delay()->set_seconds(1);
+    subscription.specification.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(kRetryDelay));
     subscription.specification.set_max_attempts(1000);
     subscription.specification.mutable_parked_retention()->set_seconds(1'000'000);
     subscription.start = Earliest{};
@@ -309,6 +208,8 @@ class Play {
 
  private:
   static constexpr absl::Duration kAckDeadline = absl::Seconds(20);
+  static constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+  static constexpr ReplicaRoster::Options kRoster = {};
 
   uint64_t Chance(uint64_t sides) { return chance_() % sides; }
   Replica& Any() { return *replicas_[Chance(replicas_.size())]; }
@@ -379,8 +280,11 @@ class Play {
     SubscriptionsOptions options;
     options.limits.window = 16 + Chance(64);
     options.limits.conversation_window = 2 + Chance(6);
-    replicas_.push_back(std::make_unique<Replica>(absl::StrCat("replica-", ++started_), log_, state_, network_, clock_,
-                                                  random_, options));
+    options.roster = kRoster;
+    const std::string name = absl::StrCat("replica-", ++started_);
+    stores_.push_back(std::make_unique<RenewalWatch>(name, state_, history_));
+    replicas_.push_back(
+        std::make_unique<Replica>(name, log_, *stores_.back(), network_, replicas_clock_, random_, options));
   }
 
   void Join() {
@@ -403,8 +307,6 @@ class Play {
 
   void Advance(absl::Duration step) {
     const absl::Time then = clock_.Now() + step;
-    // It may have been handed out a little earlier than it was seen.
-    history_.Excuse([&](const Seen& seen) { return seen.deadline - absl::Seconds(3) <= then; });
     // As time passes: renewals in between are heard of.
     while (clock_.Now() < then) {
       clock_.Advance(std::min(absl::Milliseconds(500), then - clock_.Now()));
@@ -412,46 +314,46 @@ class Play {
     }
   }
 
-  void DropConsumersOf(const std::string& replica) {
+  // Takes the consumers of a replica that is going to be replaced, having done that to each.
+  void DropConsumersOf(const std::string& replica, const std::function<void(Taker&)>& what) {
     for (auto it = takers_.begin(); it != takers_.end();) {
       if ((*it)->replica() == replica) {
-        (*it)->Leave();
+        what(**it);
         it = takers_.erase(it);
       } else {
         ++it;
       }
     }
   }
-  void ExcuseConsumersOf(const std::string& replica) {
-    for (const auto& taker : takers_) {
-      if (taker->replica() == replica) history_.Gone(taker->id());
-    }
-  }
   void Replace(size_t which) {
-    DropConsumersOf(replicas_[which]->name());
     replicas_.erase(replicas_.begin() + static_cast<std::ptrdiff_t>(which));
     StartReplica();
   }
 
   void Kill() {
     const size_t which = Chance(replicas_.size());
-    history_.Severed(replicas_[which]->name());
-    ExcuseConsumersOf(replicas_[which]->name());
+    const std::string name = replicas_[which]->name();
+    for (const auto& taker : takers_) {
+      if (taker->replica() == name) taker->Die();
+    }
     replicas_[which]->Kill();
+    DropConsumersOf(name, [](Taker& taker) { taker.Bury(); });
     Replace(which);
   }
 
   void DrainOne() {
     const size_t which = Chance(replicas_.size());
-    ExcuseConsumersOf(replicas_[which]->name());
+    const std::string name = replicas_[which]->name();
+    for (const auto& taker : takers_) {
+      if (taker->replica() == name) history_.Gone(taker->id());
+    }
     (*replicas_[which])->Drain();
+    DropConsumersOf(name, [](Taker& taker) { taker.Leave(); });
     Replace(which);
   }
 
   void CutOff() {
     Replica& replica = Any();
-    history_.Severed(replica.name());
-    history_.Excuse([&](const Seen& seen) { return seen.replica == replica.name(); });
     replica.Sever(true);
     for (uint64_t i = Chance(6); i > 0; --i) SettleOne(/*any=*/true, v1::SETTLEMENT_ACTION_ACK);
     if (Chance(2) == 0) {
@@ -491,8 +393,8 @@ class Play {
           absl::StrAppend(&state, replica->name(), ": ",
                           seen.ok() ? seen->stats().ShortDebugString() : seen.status().ToString(), "\n");
         }
-        for (const Seen& seen : history_.Outstanding()) {
-          absl::StrAppend(&state, seen.event, " outstanding on ", seen.replica, " of consumer ", seen.consumer, "\n");
+        for (const Seen& seen : history_.Unsettled()) {
+          absl::StrAppend(&state, seen.event, " unsettled on ", seen.replica, " of consumer ", seen.consumer, "\n");
         }
         ADD_FAILURE() << "never came: " << history_.Missing() << "\n" << state << "at " << clock_.Now();
         return;
@@ -500,7 +402,7 @@ class Play {
       takers_.erase(std::remove_if(takers_.begin(), takers_.end(), [](const auto& taker) { return taker->ended(); }),
                     takers_.end());
       while (takers_.size() < 3) Join();
-      for (const Seen& seen : history_.Outstanding()) Settle(seen, v1::SETTLEMENT_ACTION_ACK);
+      for (const Seen& seen : history_.Unsettled()) Settle(seen, v1::SETTLEMENT_ACTION_ACK);
       history_.AwaitArrival();
       Advance(absl::Milliseconds(500));
     }
@@ -509,22 +411,24 @@ class Play {
   // Everything was settled, and the gateway knows. A settlement that nobody answered may have had no effect: then its
   // event comes once more.
   bool Done() {
-    if (history_.done() < history_.appended()) return false;
+    if (!history_.Complete()) return false;
     const absl::StatusOr<v1::Subscription> subscription = replicas_.front()->Get(kName);
     return subscription.ok() && subscription->stats().lag_events() == 0;
   }
 
   std::mt19937_64 chance_;
   FakeClock clock_;
+  DecisionClock replicas_clock_{clock_};
   FakeRandom random_;
   FakeEventLog log_;
   FakeStateStore state_;
   const std::shared_ptr<FakePeerNetwork> network_;
-  History history_;
+  ReplicasHistory history_;
   int conversations_ = 0;
   int events_ = 0;
   int started_ = 0;
   uint64_t consumers_ = 0;
+  std::vector<std::unique_ptr<RenewalWatch>> stores_;  // of all replicas that there ever were
   std::vector<std::unique_ptr<Replica>> replicas_;
   std::vector<std::shared_ptr<Taker>> takers_;
 };
