@@ -12,6 +12,7 @@
 #include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/selected_events.h"
+#include "service/events/subscriptions/settled_deliveries.h"
 
 namespace aulm::gateway {
 namespace {
@@ -20,28 +21,10 @@ using google::protobuf::util::TimeUtil;
 
 // Pages taken from the ring under the lock before others get their turn.
 constexpr int kPagesATurn = 8;
-// Raw bodies are up to 1 MiB each.
-constexpr size_t kRawBatchEvents = 16;
-constexpr size_t kDefaultOutstanding = 100;
 constexpr absl::Duration kShortestTimer = absl::Milliseconds(1);
 
 absl::Duration FromProto(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
-SharedLedger::Action ToAction(v1::SettlementAction action) {
-  switch (action) {
-    case v1::SETTLEMENT_ACTION_RETRY:
-      return SharedLedger::Action::kRetry;
-    case v1::SETTLEMENT_ACTION_PARK:
-      return SharedLedger::Action::kPark;
-    case v1::SETTLEMENT_ACTION_SKIP:
-      return SharedLedger::Action::kSkip;
-    case v1::SETTLEMENT_ACTION_EXTEND:
-      return SharedLedger::Action::kExtend;
-    default:
-      return SharedLedger::Action::kAck;
-  }
 }
 
 }  // namespace
@@ -49,12 +32,10 @@ SharedLedger::Action ToAction(v1::SettlementAction action) {
 SharedSubscription::SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
                                        const SharedLedger::Limits& limits)
     : DurableSubscription(context, record),
-      rules_{FromProto(record.specification().ack_deadline()), record.specification().max_attempts(),
-             FromProto(record.specification().retry_delay())},
-      limits_(limits),
-      parked_retention_(FromProto(record.specification().parked_retention())),
-      ledger_(rules_, limits_),
-      parked_(id(), parked_retention_) {}
+      share_(id(),
+             {FromProto(record.specification().ack_deadline()), record.specification().max_attempts(),
+              FromProto(record.specification().retry_delay())},
+             limits, FromProto(record.specification().parked_retention())) {}
 
 std::shared_ptr<SharedSubscription> SharedSubscription::Self() {
   return std::static_pointer_cast<SharedSubscription>(shared_from_this());
@@ -63,8 +44,7 @@ std::shared_ptr<SharedSubscription> SharedSubscription::Self() {
 void SharedSubscription::Reserve(PartitionSet partitions, const ShareContent& content,
                                  const std::vector<state::v1::ParkedRecord>& parked) {
   absl::MutexLock lock(&mutex_);
-  ledger_.Reserve(partitions, content.part);
-  reserved_parked_ = parked;
+  share_.Reserve(partitions, content, parked);
   TouchRelaxed();
 }
 
@@ -72,17 +52,9 @@ void SharedSubscription::Hold(PartitionSet partitions) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    ledger_.Hold(partitions);
+    share_.Hold(partitions);
     // The log is read again from the lowest of their floors.
     if (std::exchange(waiting_at_head_, false)) context_.hub.StopWaiting(Self());
-    const std::vector<state::v1::ParkedRecord> records = std::exchange(reserved_parked_, {});
-    for (const state::v1::ParkedRecord& record : records) parked_.Restore(record);
-    for (const state::v1::ParkedRecord& record : records) {
-      if (!record.replaying()) continue;
-      // Parked again before it was settled: that record stands. What the log will give anyway needs no replay.
-      const bool again = parked_.ParkedAgain(record.sequence());
-      if (again || !ledger_.Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
-    }
     Collect(actions);
   }
   Perform(std::move(actions));
@@ -90,24 +62,21 @@ void SharedSubscription::Hold(PartitionSet partitions) {
 
 void SharedSubscription::Abandon(PartitionSet partitions) {
   absl::MutexLock lock(&mutex_);
-  ledger_.Abandon(partitions);
-  reserved_parked_.clear();
+  share_.Abandon(partitions);
   TouchRelaxed();
 }
 
 PartitionSet SharedSubscription::Withhold(PartitionSet partitions) {
   absl::MutexLock lock(&mutex_);
-  ledger_.Withhold(partitions);
-  quiet_told_ = ledger_.Quiet();
-  return quiet_told_ & partitions;
+  return share_.Withhold(partitions);
 }
 
 void SharedSubscription::Resume(PartitionSet partitions) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    if ((ledger_.withheld() & partitions) == kNoPartitions) return;
-    ledger_.Resume(partitions);
+    if ((share_.ledger().withheld() & partitions) == kNoPartitions) return;
+    share_.ledger().Resume(partitions);
     Collect(actions);
   }
   Perform(std::move(actions));
@@ -115,18 +84,14 @@ void SharedSubscription::Resume(PartitionSet partitions) {
 
 ShareContent SharedSubscription::ContentOf(PartitionSet partitions) {
   absl::MutexLock lock(&mutex_);
-  ShareContent content;
-  content.part = ledger_.PartOf(partitions);
-  content.record = ToRecord(content.part.blocks, content.part.floors, partitions);
-  return content;
+  return share_.ContentOf(partitions);
 }
 
 void SharedSubscription::Forget(PartitionSet partitions) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    ledger_.Forget(partitions);
-    parked_.Forget(partitions);
+    share_.Forget(partitions);
     TouchRelaxed();
     Collect(actions);
   }
@@ -135,14 +100,12 @@ void SharedSubscription::Forget(PartitionSet partitions) {
 
 PartitionSet SharedSubscription::held() const {
   absl::MutexLock lock(&mutex_);
-  return ledger_.held();
+  return share_.ledger().held();
 }
 
 size_t SharedSubscription::consumers() const {
   absl::MutexLock lock(&mutex_);
-  return static_cast<size_t>(std::count_if(consumers_.begin(), consumers_.end(), [](const auto& entry) {
-    return entry.second.drain.empty() && entry.second.end.ok();
-  }));
+  return consumers_.staying();
 }
 
 absl::Status SharedSubscription::CheckMode(const ConsumerSpec& spec) const {
@@ -154,15 +117,16 @@ uint64_t SharedSubscription::Join(const ConsumerSpec& spec, const std::string& s
   uint64_t id;
   {
     absl::MutexLock lock(&mutex_);
-    id = ++last_consumer_;
-    Consumer& consumer = consumers_[id];
+    SharedConsumer consumer;
     consumer.spec = spec;
     consumer.stream_id = stream_id;
     consumer.last_frame = now;
     consumer.drain_at = now + context_.streams.options.max_age * (0.8 + 0.2 * context_.random.Uniform());
     consumer.end = end_;
     consumer.gap = std::exchange(untold_gap_, std::nullopt);
-    if (end_.ok()) ledger_.Join(id, spec.max_outstanding_events.value_or(kDefaultOutstanding));
+    const size_t max_outstanding = consumer.max_outstanding();
+    id = consumers_.Add(std::move(consumer));
+    if (end_.ok()) share_.ledger().Join(id, max_outstanding);
   }
   context_.look(name());
   return id;
@@ -172,9 +136,9 @@ void SharedSubscription::Next(uint64_t id, FrameSource::FrameCallback done) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    const auto found = consumers_.find(id);
-    if (found == consumers_.end()) return;
-    found->second.next = std::move(done);
+    SharedConsumer* const consumer = consumers_.Find(id);
+    if (consumer == nullptr) return;
+    consumer->next = std::move(done);
     Collect(actions);
   }
   Perform(std::move(actions));
@@ -185,11 +149,11 @@ void SharedSubscription::LeaveConsumer(uint64_t id) {
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    const auto found = consumers_.find(id);
-    if (found == consumers_.end()) return;
-    dropped = std::move(found->second.next);
-    consumers_.erase(found);
-    ledger_.Leave(id, context_.clock.Now(), /*counted=*/true);
+    SharedConsumer* const consumer = consumers_.Find(id);
+    if (consumer == nullptr) return;
+    dropped = std::move(consumer->next);
+    consumers_.Remove(id);
+    share_.ledger().Leave(id, context_.clock.Now(), /*counted=*/true);
     Collect(actions);
   }
   Perform(std::move(actions));
@@ -198,15 +162,15 @@ void SharedSubscription::LeaveConsumer(uint64_t id) {
 
 FrameSource::Totals SharedSubscription::TotalsOf(uint64_t id) const {
   absl::MutexLock lock(&mutex_);
-  const auto found = consumers_.find(id);
-  return found == consumers_.end() ? FrameSource::Totals{} : found->second.totals;
+  const SharedConsumer* const consumer = consumers_.Find(id);
+  return consumer == nullptr ? FrameSource::Totals{} : consumer->totals;
 }
 
 void SharedSubscription::DrainConsumers(absl::string_view reason) {
   const absl::Time now = context_.clock.Now();
   for (auto& [id, consumer] : consumers_) {
     // What is outstanding goes back at once, not when the client takes its frame.
-    ledger_.Leave(id, now, /*counted=*/false);
+    share_.ledger().Leave(id, now, /*counted=*/false);
     if (consumer.drain.empty()) consumer.drain = std::string(reason);
   }
 }
@@ -214,7 +178,7 @@ void SharedSubscription::DrainConsumers(absl::string_view reason) {
 void SharedSubscription::EndConsumers(const absl::Status& status) {
   const absl::Time now = context_.clock.Now();
   for (auto& [id, consumer] : consumers_) {
-    ledger_.Leave(id, now, /*counted=*/false);
+    share_.ledger().Leave(id, now, /*counted=*/false);
     consumer.end = status;
   }
 }
@@ -229,20 +193,18 @@ void SharedSubscription::OnHead() {
 
 void SharedSubscription::Collect(Actions& actions) {
   const absl::Time now = context_.clock.Now();
-  ledger_.Tick(now);
+  share_.ledger().Tick(now);
   TakeControlFrames(now, actions);
   if (end_.ok()) {
     Scan(now, actions);
     HandOut(now, actions);
     TakeHeartbeats(now, actions);
-    for (const SharedLedger::ParkOrder& order : ledger_.TakeParks()) parked_.Order(order);
-    for (const uint64_t sequence : ledger_.TakeFinishedReplays()) parked_.Finish(sequence);
-    if (const PartitionSet quiet = ledger_.Quiet(); (quiet & ~quiet_told_) != kNoPartitions) {
-      quiet_told_ = quiet;
+    share_.TakeParks();
+    if (share_.BecameQuiet()) {
       actions.push_back([self = Self()] { self->context_.look(self->name()); });
     }
   }
-  const SharedLedger::Counts& counts = ledger_.counts();
+  const SharedLedger::Counts& counts = share_.ledger().counts();
   series_->redeliveries->Increment(static_cast<double>(counts.redeliveries - counted_.redeliveries));
   series_->missed_deadlines->Increment(static_cast<double>(counts.missed_deadlines - counted_.missed_deadlines));
   counted_ = counts;
@@ -252,13 +214,14 @@ void SharedSubscription::Collect(Actions& actions) {
 
 void SharedSubscription::TakeControlFrames(absl::Time now, Actions& actions) {
   for (auto& [id, consumer] : consumers_) {
-    if (!consumer.next || consumer.fetching) continue;
+    if (!consumer.waits()) continue;
     std::optional<absl::StatusOr<Frame>> frame = ControlFrame(id, consumer, now);
     if (frame.has_value()) Answer(consumer, *std::move(frame), now, actions);
   }
 }
 
-std::optional<absl::StatusOr<Frame>> SharedSubscription::ControlFrame(uint64_t id, Consumer& consumer, absl::Time now) {
+std::optional<absl::StatusOr<Frame>> SharedSubscription::ControlFrame(uint64_t id, SharedConsumer& consumer,
+                                                                      absl::Time now) {
   if (!consumer.end.ok()) return consumer.end;
   if (!consumer.started) {
     consumer.started = true;
@@ -266,7 +229,7 @@ std::optional<absl::StatusOr<Frame>> SharedSubscription::ControlFrame(uint64_t i
   }
   if (consumer.drain.empty() && now >= consumer.drain_at) {
     consumer.drain = "age";
-    ledger_.Leave(id, now, /*counted=*/false);
+    share_.ledger().Leave(id, now, /*counted=*/false);
   }
   if (!consumer.drain.empty()) {
     consumer.end = DrainStatus(consumer.drain);
@@ -282,10 +245,10 @@ std::optional<absl::StatusOr<Frame>> SharedSubscription::ControlFrame(uint64_t i
 
 void SharedSubscription::TakeHeartbeats(absl::Time now, Actions& actions) {
   for (auto& [id, consumer] : consumers_) {
-    if (!consumer.next || consumer.fetching || now - consumer.last_frame < consumer.spec.heartbeat_interval) continue;
+    if (!consumer.waits() || now - consumer.last_frame < consumer.spec.heartbeat_interval) continue;
     const uint64_t head = context_.hub.log().Info().head;
     const uint64_t looked_at =
-        std::min(head, ledger_.scanned());  // all of it, where other replicas have all partitions
+        std::min(head, share_.ledger().scanned());  // all of it, where other replicas have all partitions
     v1::SubscribeEventsResponse response;
     response.mutable_heartbeat()->set_caught_up(looked_at >= head);
     response.mutable_heartbeat()->set_lag_events(head - looked_at);
@@ -293,47 +256,38 @@ void SharedSubscription::TakeHeartbeats(absl::Time now, Actions& actions) {
   }
 }
 
-void SharedSubscription::Answer(Consumer& consumer, absl::StatusOr<Frame> frame, absl::Time now, Actions& actions) {
-  if (frame.ok()) {
-    consumer.last_frame = now;
-    ++consumer.totals.frames;
-    consumer.totals.events += frame->events;
-    consumer.totals.bytes += frame->size_bytes;
-  }
+void SharedSubscription::Answer(SharedConsumer& consumer, absl::StatusOr<Frame> frame, absl::Time now,
+                                Actions& actions) {
+  if (frame.ok()) consumer.Count(now, frame->events, frame->size_bytes);
   actions.push_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
     std::move(next)(std::move(frame));
   });
 }
 
 void SharedSubscription::Scan(absl::Time now, Actions& actions) {
-  bool demand = false;
-  for (const auto& [id, consumer] : consumers_) {
-    demand =
-        demand || (consumer.next && !consumer.fetching && consumer.drain.empty() &&
-                   ledger_.outstanding_of(id) < consumer.spec.max_outstanding_events.value_or(kDefaultOutstanding));
-  }
+  const bool demand = consumers_.WantEvents(share_.ledger());
   if (!demand || reading_ || !MayHandOut()) return;
-  if (const std::optional<uint64_t> after = ledger_.RefillAfter(); after.has_value()) {
+  if (const std::optional<uint64_t> after = share_.ledger().RefillAfter(); after.has_value()) {
     BeginRead(*after, /*refill=*/true, actions);
     return;
   }
-  for (int page = 0; ledger_.WantsMore(demand) && !waiting_at_head_; ++page) {
+  for (int page = 0; share_.ledger().WantsMore(demand) && !waiting_at_head_; ++page) {
     if (page == kPagesATurn) {
       actions.push_back([self = Self()] { self->context_.hub.Post([self] { self->Advance(); }); });
       return;
     }
-    const EventHub::View view = context_.hub.Look(ledger_.scanned());
+    const EventHub::View view = context_.hub.Look(share_.ledger().scanned());
     if (view.where == EventHub::View::Where::kAtHead) {
-      waiting_at_head_ = context_.hub.WaitAtHead(ledger_.scanned(), Self());
+      waiting_at_head_ = context_.hub.WaitAtHead(share_.ledger().scanned(), Self());
     } else if (view.where == EventHub::View::Where::kBehind) {
-      BeginRead(ledger_.scanned(), /*refill=*/false, actions);
+      BeginRead(share_.ledger().scanned(), /*refill=*/false, actions);
       return;
     } else if (view.page == nullptr) {
-      ledger_.TakeIn({}, view.head.sequence, now);
+      share_.ledger().TakeIn({}, view.head.sequence, now);
     } else {
-      const std::vector<FoundEvent> found = SelectFrom(*view.page, ledger_.scanned(), selection_);
+      const std::vector<FoundEvent> found = SelectFrom(*view.page, share_.ledger().scanned(), selection_);
       if (!found.empty()) pages_.Keep(view.page);
-      ledger_.TakeIn(found, view.page->through().sequence, now);
+      share_.ledger().TakeIn(found, view.page->through().sequence, now);
     }
   }
 }
@@ -369,9 +323,9 @@ void SharedSubscription::ReadOn(uint64_t after, bool refill) {
     if (!read.ok()) {
       FallBehind(after);
     } else if (refill) {
-      ledger_.Refill(read->found, after, read->through);
-    } else if (ledger_.scanned() >= after) {  // else partitions came in the meantime that are not so far
-      ledger_.TakeIn(read->found, read->through, context_.clock.Now());
+      share_.ledger().Refill(read->found, after, read->through);
+    } else if (share_.ledger().scanned() >= after) {  // else partitions came in the meantime that are not so far
+      share_.ledger().TakeIn(read->found, read->through, context_.clock.Now());
     }
     if (read.ok() && read->page != nullptr) pages_.Keep(std::move(read->page));
     Collect(actions);
@@ -383,39 +337,28 @@ void SharedSubscription::FallBehind(uint64_t after) {
   const LogInfo info = context_.hub.log().Info();
   const uint64_t kept_after = std::max(after, info.earliest - 1);
   const v1::Gap gap = NoteGap(after, kept_after);
-  ledger_.ForgetThrough(kept_after);
-  // One that was not told yet grows.
-  const auto add = [&gap](std::optional<v1::Gap>& untold) {
-    const std::string from = untold.has_value() ? untold->from_cursor() : gap.from_cursor();
-    untold = gap;
-    untold->set_from_cursor(from);
-  };
-  if (consumers_.empty()) add(untold_gap_);
-  for (auto& [id, consumer] : consumers_) add(consumer.gap);
+  share_.ledger().ForgetThrough(kept_after);
+  if (consumers_.size() == 0) Grow(untold_gap_, gap);
+  consumers_.AddGap(gap);
   TouchRelaxed();
 }
 
 void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
-  if (!ledger_.has_ready() || !MayHandOut()) return;
-  std::vector<SharedLedger::Room> rooms;
-  for (const auto& [id, consumer] : consumers_) {
-    if (!consumer.next || consumer.fetching || !consumer.drain.empty()) continue;
-    const size_t most = consumer.spec.include_raw_body ? kRawBatchEvents : consumer.spec.max_batch_events;
-    rooms.push_back({id, std::min(most, consumer.spec.max_batch_events)});
-  }
+  if (!share_.ledger().has_ready() || !MayHandOut()) return;
+  const std::vector<SharedLedger::Room> rooms = consumers_.Rooms();
   if (rooms.empty()) return;
   absl::flat_hash_map<uint64_t, SharedBatch> batches;
-  for (const Handout& handout : ledger_.Spread(rooms, now)) {
+  for (const Handout& handout : share_.ledger().Spread(rooms, now)) {
     SharedBatch& batch = batches[handout.consumer];
     batch.handouts.push_back(handout);
     SharedDelivery& delivery = batch.deliveries.emplace_back();
     delivery.attempt = handout.attempt;
-    if (consumers_.at(handout.consumer).spec.include_raw_body) continue;
+    if (consumers_.Find(handout.consumer)->spec.include_raw_body) continue;
     std::tie(delivery.page, delivery.index) = pages_.Find(handout.sequence);
   }
   for (auto& [taker, filled] : batches) {
     SharedBatch batch = std::move(filled);
-    Consumer& consumer = consumers_.at(taker);
+    SharedConsumer& consumer = *consumers_.Find(taker);
     batch.consumer = taker;
     batch.epoch = epoch_;
     batch.raw_body = consumer.spec.include_raw_body;
@@ -430,18 +373,16 @@ void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
   }
 }
 
-void SharedSubscription::Deliver(Consumer& consumer, SharedBatch batch, absl::Time now, Actions& actions) {
+void SharedSubscription::Deliver(SharedConsumer& consumer, SharedBatch batch, absl::Time now, Actions& actions) {
   // What goes beyond a frame goes back.
   const size_t kept = batch.FitFrame();
   for (size_t i = kept; i < batch.handouts.size(); ++i) {
-    ledger_.Return(batch.handouts[i].sequence, batch.handouts[i].delivery, absl::InfinitePast(), now);
+    share_.ledger().Return(batch.handouts[i].sequence, batch.handouts[i].delivery, absl::InfinitePast(), now);
   }
   batch.handouts.resize(kept);
   batch.deliveries.resize(kept);
   series_->deliveries->Increment(static_cast<double>(kept));
-  consumer.last_frame = now;
-  ++consumer.totals.frames;
-  consumer.totals.events += kept;
+  consumer.Count(now, kept, /*bytes=*/0);
   // The tokens and the frame are made outside the lock.
   actions.push_back([self = Self(), next = std::exchange(consumer.next, nullptr), batch = std::move(batch)]() mutable {
     std::move(next)(EncodeWithTokens(batch, self->context_.tokens, self->id()));
@@ -464,9 +405,9 @@ void SharedSubscription::Complete(SharedBatch batch, bool fetched) {
     for (size_t i = 0; i < batch.handouts.size(); ++i) {
       const Handout& handout = batch.handouts[i];
       if (!fetched || !MayHandOut()) {
-        ledger_.Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
+        share_.ledger().Return(handout.sequence, handout.delivery, now + context_.hub.options().retry_delay, now);
       } else if (batch.deliveries[i].page == nullptr) {
-        ledger_.Lose(handout.sequence, handout.delivery);
+        share_.ledger().Lose(handout.sequence, handout.delivery);
         first_lost = std::min(first_lost.value_or(handout.sequence), handout.sequence);
       } else {
         kept.handouts.push_back(handout);
@@ -476,14 +417,10 @@ void SharedSubscription::Complete(SharedBatch batch, bool fetched) {
     if (first_lost.has_value()) FallBehind(*first_lost - 1);
     batch.handouts = std::move(kept.handouts);
     batch.deliveries = std::move(kept.deliveries);
-    const auto found = consumers_.find(batch.consumer);
-    if (found != consumers_.end()) {
-      Consumer& consumer = found->second;
-      consumer.fetching = false;
+    if (SharedConsumer* const consumer = consumers_.Find(batch.consumer); consumer != nullptr) {
+      consumer->fetching = false;
       // A consumer that is being drained has handed all of it back.
-      if (!batch.handouts.empty() && consumer.drain.empty() && consumer.end.ok()) {
-        Deliver(consumer, std::move(batch), now, actions);
-      }
+      if (!batch.handouts.empty() && consumer->stays()) Deliver(*consumer, std::move(batch), now, actions);
     }
     Collect(actions);
   }
@@ -500,38 +437,13 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
   for (const v1::Settlement& settlement : request.settlements()) {
     tokens.push_back(context_.tokens.Decode(id(), settlement.ack_token()));
   }
-  v1::AcknowledgeEventsResponse response;
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    const absl::Time now = context_.clock.Now();
-    ledger_.Tick(now);
-    bool to_be_written = false;
-    for (int i = 0; i < request.settlements_size(); ++i) {
-      const v1::Settlement& settlement = request.settlements(i);
-      const std::optional<AckToken>& token = tokens[static_cast<size_t>(i)];
-      v1::SettlementResult& result = *response.add_results();
-      result.set_ack_token(settlement.ack_token());
-      if (!token.has_value()) {
-        result.set_result(v1::SETTLEMENT_EFFECT_UNKNOWN);
-        continue;
-      }
-      std::optional<absl::Duration> delay;
-      if (settlement.has_delay()) delay = FromProto(settlement.delay());
-      const SharedLedger::Action action = ToAction(settlement.action());
-      if (token->epoch != epoch_ || !ledger_.Settle(token->sequence, token->delivery, action, delay, now)) {
-        series_->stale->Increment();
-        result.set_result(v1::SETTLEMENT_EFFECT_STALE);
-        continue;
-      }
-      result.set_result(v1::SETTLEMENT_EFFECT_OK);
-      to_be_written = to_be_written || action != SharedLedger::Action::kExtend;
-      if (action == SharedLedger::Action::kAck) series_->acknowledged->Increment();
-      if (action == SharedLedger::Action::kSkip) series_->skipped->Increment();
-      if (action == SharedLedger::Action::kRetry) series_->retried->Increment();
-    }
-    if (to_be_written) {
-      WhenDurable([response = std::move(response), done = std::move(done)](absl::Status status) mutable {
+    SettledDeliveries settled =
+        SettleDeliveries(request, tokens, epoch_, context_.clock.Now(), share_.ledger(), *series_);
+    if (settled.to_be_written) {
+      WhenDurable([response = std::move(settled.response), done = std::move(done)](absl::Status status) mutable {
         if (status.ok()) {
           std::move(done)(std::move(response));
         } else {
@@ -539,77 +451,54 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
         }
       });
     } else {
-      actions.push_back(
-          [response = std::move(response), done = std::move(done)]() mutable { std::move(done)(std::move(response)); });
+      actions.push_back([response = std::move(settled.response), done = std::move(done)]() mutable {
+        std::move(done)(std::move(response));
+      });
     }
     Collect(actions);
   }
   Perform(std::move(actions));
 }
 
-state::v1::SubscriptionShare SharedSubscription::ShareRecord() const {
-  return ToRecord(ledger_.blocks(), ledger_.floors(), ledger_.kept());
-}
+state::v1::SubscriptionShare SharedSubscription::ShareRecord() const { return share_.Record(); }
 
-bool SharedSubscription::HasWrites() const {
-  return ledger_.blocks().dirty() || parked_.has_orders() || parked_.has_deletions();
-}
+bool SharedSubscription::HasWrites() const { return share_.HasWrites(); }
 
 std::vector<StateWrite> SharedSubscription::TakeFirstWrites() {
-  return parked_.TakeRecords(assignment_.record().generation(), context_.clock.Now());
+  return share_.TakeFirstWrites(assignment_.record().generation(), context_.clock.Now());
 }
 
 void SharedSubscription::FirstWritten(bool ok) {
-  for (const SharedLedger::ParkOrder& order : parked_.RecordsWritten(ok)) {
+  for (const SharedLedger::ParkOrder& order : share_.FirstWritten(ok)) {
     series_->parked->Increment();
     LogLine(LogLevel::kWarn, "event_parked")
         .Field("subscription", name())
         .Field("sequence", order.sequence)
         .Field("reason", order.reason == v1::PARK_REASON_ATTEMPTS ? "attempts" : "consumer")
         .Field("attempts", order.attempts);
-    ledger_.Parked(order.sequence);
   }
 }
 
-std::vector<StateWrite> SharedSubscription::TakeWrites() {
-  std::vector<StateWrite> writes;
-  rows_ = ledger_.blocks().TakeDirty();
-  for (const AckBlocks::Row& row : rows_) {
-    writes.push_back({kAcks, AckKey(id(), share_key_, row.number), row.value, row.expected_revision});
-  }
-  for (StateWrite& deletion : parked_.TakeDeletions()) writes.push_back(std::move(deletion));
-  return writes;
-}
+std::vector<StateWrite> SharedSubscription::TakeWrites() { return share_.TakeWrites(share_key_); }
 
-void SharedSubscription::Written(const std::vector<absl::StatusOr<uint64_t>>& results) {
-  for (size_t i = 0; i < rows_.size(); ++i) {
-    ledger_.blocks().Written(rows_[i], results[i].ok() ? std::optional<uint64_t>(*results[i]) : std::nullopt);
-  }
-  parked_.DeletionsWritten(absl::MakeSpan(results).subspan(rows_.size()));
-  rows_.clear();
-}
+void SharedSubscription::Written(const std::vector<absl::StatusOr<uint64_t>>& results) { share_.Written(results); }
 
 void SharedSubscription::FillStats(state::v1::ShareStats& share) {
   const absl::Time now = context_.clock.Now();
-  parked_.Expire(now);
   v1::SubscriptionStats& stats = *share.mutable_stats();
-  stats.set_lag_events(ledger_.Lag(context_.hub.log().Info().head));
-  stats.set_outstanding_events(ledger_.outstanding());
-  if (const absl::Time oldest = ledger_.OldestOutstanding(); oldest != absl::InfiniteFuture()) {
+  stats.set_lag_events(share_.ledger().Lag(context_.hub.log().Info().head));
+  stats.set_outstanding_events(share_.ledger().outstanding());
+  if (const absl::Time oldest = share_.ledger().OldestOutstanding(); oldest != absl::InfiniteFuture()) {
     *stats.mutable_oldest_outstanding() =
         TimeUtil::MillisecondsToDuration(std::max<int64_t>(0, absl::ToInt64Milliseconds(now - oldest)));
   }
-  stats.set_parked_events(parked_.size());
+  stats.set_parked_events(share_.CountParked(now));
   stats.set_consumers(static_cast<uint32_t>(consumers_.size()));
-  share.set_floor(ledger_.blocks().floor());
+  share.set_floor(share_.ledger().blocks().floor());
 }
 
 void SharedSubscription::ArmTimers(absl::Time now, Actions& actions) {
-  absl::Time due = ledger_.NextDue();
-  for (const auto& [id, consumer] : consumers_) {
-    if (!consumer.next || consumer.fetching) continue;
-    due = std::min({due, consumer.last_frame + consumer.spec.heartbeat_interval, consumer.drain_at});
-  }
+  const absl::Time due = std::min(share_.ledger().NextDue(), consumers_.NextDue());
   if (due >= timer_at_ || due == absl::InfiniteFuture()) return;
   timer_at_ = due;
   Wake(std::max(kShortestTimer, due - now), actions);
@@ -640,13 +529,7 @@ absl::StatusOr<uint64_t> SharedSubscription::ReplayParked(const v1::ReplayParked
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    for (const state::v1::ParkedRecord& record : marked->records) {
-      // Another replica's by now: it has read the record, or will.
-      if (!ledger_.Holds(record.conversation())) continue;
-      parked_.Replay(record);
-      // Still to be delivered after a seek: that is what was asked for.
-      if (!ledger_.Replay({record.sequence(), record.conversation()})) parked_.Finish(record.sequence());
-    }
+    for (const state::v1::ParkedRecord& record : marked->records) share_.Replay(record);
     Collect(actions);
   }
   Perform(std::move(actions));

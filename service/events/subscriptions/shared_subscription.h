@@ -6,19 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "service/events/event_filter.h"
 #include "service/events/subscriptions/durable_subscription.h"
 #include "service/events/subscriptions/kept_pages.h"
-#include "service/events/subscriptions/parked_events.h"
 #include "service/events/subscriptions/shared_batch.h"
+#include "service/events/subscriptions/shared_consumers.h"
 #include "service/events/subscriptions/shared_ledger.h"
+#include "service/events/subscriptions/shared_share.h"
 
 namespace aulm::gateway {
 
-// Mode SHARED: does for the SharedLedger of this replica's partitions what the ledger cannot: reads the log, from the
-// hub's ring or on a worker, fetches the bytes of what is handed out, makes frames, keeps time, and writes
-// acknowledgements and parked events. Reads only while there are consumers.
+// Mode SHARED: does for this replica's SharedShare and its SharedConsumers what they cannot: reads the log, from the
+// hub's ring or on a worker, fetches the bytes of what is handed out, makes frames, and keeps time. One state machine
+// under one lock. Reads only while there are consumers.
 class SharedSubscription final : public DurableSubscription, public HeadWaiter {
  public:
   SharedSubscription(const SubscriptionContext& context, const state::v1::SubscriptionRecord& record,
@@ -46,20 +46,6 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   void OnHead() override;
 
  private:
-  struct Consumer {
-    ConsumerSpec spec;
-    std::string stream_id;
-    FrameSource::FrameCallback next;
-    bool started = false;
-    bool fetching = false;       // next is kept until the bytes are there
-    std::optional<v1::Gap> gap;  // to be told
-    std::string drain;           // the reason; empty: not draining
-    absl::Status end;            // not OK: over
-    absl::Time last_frame;
-    absl::Time drain_at;
-    FrameSource::Totals totals;
-  };
-
   void Collect(Actions& actions) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   state::v1::SubscriptionShare ShareRecord() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<StateWrite> TakeFirstWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -73,13 +59,13 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
 
   // The parts of Collect.
   void TakeControlFrames(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<absl::StatusOr<Frame>> ControlFrame(uint64_t id, Consumer& consumer, absl::Time now)
+  std::optional<absl::StatusOr<Frame>> ControlFrame(uint64_t id, SharedConsumer& consumer, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TakeHeartbeats(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Scan(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void HandOut(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ArmTimers(absl::Time now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Answer(Consumer& consumer, absl::StatusOr<Frame> frame, absl::Time now, Actions& actions)
+  void Answer(SharedConsumer& consumer, absl::StatusOr<Frame> frame, absl::Time now, Actions& actions)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // Reading the log on a worker, and what came of it.
@@ -88,7 +74,7 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   void FallBehind(uint64_t after) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // A batch whose bytes are there goes out; else they are read first.
-  void Deliver(Consumer& consumer, SharedBatch batch, absl::Time now, Actions& actions)
+  void Deliver(SharedConsumer& consumer, SharedBatch batch, absl::Time now, Actions& actions)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Fetch(SharedBatch batch) ABSL_LOCKS_EXCLUDED(mutex_);
   void Complete(SharedBatch batch, bool fetched) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -96,23 +82,13 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   void Wake(absl::Duration delay, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<SharedSubscription> Self();
 
-  const SharedLedger::Rules rules_;
-  const SharedLedger::Limits limits_;
-  const absl::Duration parked_retention_;
-
-  SharedLedger ledger_ ABSL_GUARDED_BY(mutex_);
-  SharedLedger::Counts counted_ ABSL_GUARDED_BY(mutex_);  // of ledger_.counts(), in the metrics already
-  absl::btree_map<uint64_t, Consumer> consumers_ ABSL_GUARDED_BY(mutex_);
-  uint64_t last_consumer_ ABSL_GUARDED_BY(mutex_) = 0;
+  SharedShare share_ ABSL_GUARDED_BY(mutex_);
+  SharedLedger::Counts counted_ ABSL_GUARDED_BY(mutex_);  // of the ledger's, in the metrics already
+  SharedConsumers consumers_ ABSL_GUARDED_BY(mutex_);
 
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_at_head_ ABSL_GUARDED_BY(mutex_) = false;
   KeptPages pages_ ABSL_GUARDED_BY(mutex_);
-  ParkedEvents parked_ ABSL_GUARDED_BY(mutex_);
-  std::vector<state::v1::ParkedRecord> reserved_parked_ ABSL_GUARDED_BY(mutex_);  // until Hold
-  PartitionSet quiet_told_ ABSL_GUARDED_BY(mutex_) = kNoPartitions;  // partitions that can go, as far as was told
-  // Of the round that is on its way, after the position: rows of blocks; deletions of parked records follow.
-  std::vector<AckBlocks::Row> rows_ ABSL_GUARDED_BY(mutex_);
 
   absl::Time timer_at_ ABSL_GUARDED_BY(mutex_) = absl::InfiniteFuture();
   Clock::TimerId timer_ ABSL_GUARDED_BY(mutex_) = 0;

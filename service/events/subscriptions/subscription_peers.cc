@@ -1,6 +1,5 @@
 #include "service/events/subscriptions/subscription_peers.h"
 
-#include <memory>
 #include <utility>
 
 #include "absl/strings/cord.h"
@@ -48,14 +47,28 @@ absl::StatusOr<state::v1::SubscriptionAnswer> AskPeerNow(PeerChannel& peers, con
   return answer;
 }
 
-state::v1::SubscriptionAnswer ToAnswer(const absl::Status& error) {
+void PeerReply::Fail(const absl::Status& error) const {
   state::v1::SubscriptionAnswer answer;
   answer.set_code(static_cast<int>(error.code()));
   answer.set_message(std::string(error.message()));
   error.ForEachPayload([&](absl::string_view url, const absl::Cord& payload) {
     (*answer.mutable_payloads())[std::string(url)] = std::string(payload);
   });
-  return answer;
+  Give(answer);
+}
+
+void PeerReply::Settled(const absl::StatusOr<v1::AcknowledgeEventsResponse>& response) const {
+  if (!response.ok()) return Fail(response.status());
+  state::v1::SubscriptionAnswer answer;
+  *answer.mutable_acknowledged() = *response;
+  Give(answer);
+}
+
+void PeerReply::Replayed(const absl::StatusOr<uint64_t>& events) const {
+  if (!events.ok()) return Fail(events.status());
+  state::v1::SubscriptionAnswer answer;
+  answer.set_replayed_events(*events);
+  Give(answer);
 }
 
 }  // namespace aulm::gateway

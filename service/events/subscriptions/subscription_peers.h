@@ -1,6 +1,9 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -24,7 +27,19 @@ absl::StatusOr<state::v1::SubscriptionAnswer> AskPeerNow(PeerChannel& peers, con
                                                          const state::v1::SubscriptionQuestion& question,
                                                          absl::Duration timeout);
 
-// An answer that is an error.
-state::v1::SubscriptionAnswer ToAnswer(const absl::Status& error);
+// The way back to who asked: what is given first is the answer. Copies are the same way.
+class PeerReply {
+ public:
+  explicit PeerReply(PeerChannel::AskCallback done)
+      : done_(std::make_shared<PeerChannel::AskCallback>(std::move(done))) {}
+
+  void Give(const state::v1::SubscriptionAnswer& answer) const { std::move (*done_)(answer.SerializeAsString()); }
+  void Fail(const absl::Status& error) const;
+  void Settled(const absl::StatusOr<v1::AcknowledgeEventsResponse>& response) const;
+  void Replayed(const absl::StatusOr<uint64_t>& events) const;
+
+ private:
+  std::shared_ptr<PeerChannel::AskCallback> done_;
+};
 
 }  // namespace aulm::gateway

@@ -78,6 +78,29 @@ absl::StatusOr<state::v1::SubscriptionRecord> ReadSubscription(StateStore& state
   return record;
 }
 
+absl::StatusOr<SubscriptionNames> ListSubscriptionNames(StateStore& state, const std::optional<std::string>& owner,
+                                                        const v1::ListSubscriptionsRequest& request) {
+  const size_t most = request.page_size() == 0 ? 100 : request.page_size();
+  const std::string prefix = owner.has_value() ? OwnedName(*owner, "") : "";
+  std::string after = request.page_token().empty() ? "" : absl::StrCat(prefix, request.page_token());
+  SubscriptionNames page;
+  while (true) {
+    const absl::StatusOr<std::vector<StateEntry>> entries = ListNow(state, kSubscriptions, prefix, after, most + 1);
+    if (!entries.ok()) return StoreFailed(entries.status());
+    for (const StateEntry& entry : *entries) {
+      after = entry.key;
+      // Those of whoever has no name stand among the others' keys.
+      if (owner.has_value() && OwnerOf(entry.key) != *owner) continue;
+      if (page.names.size() == most) {
+        page.next_page_token = page.names.back().substr(prefix.size());
+        return page;
+      }
+      page.names.push_back(entry.key);
+    }
+    if (entries->size() <= most) return page;
+  }
+}
+
 absl::StatusOr<state::v1::SubscriptionRecord> CreateSubscription(const NewSubscription& subscription, size_t max,
                                                                  StateStore& state, EventLog& log, Clock& clock,
                                                                  Random& random) {

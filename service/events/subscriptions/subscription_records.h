@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "aulm/gateway/state/v1/subscription_record.pb.h"
+#include "aulm/gateway/v1/subscription_service.pb.h"
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/events/subscriptions/subscription_requests.h"
@@ -24,6 +27,16 @@ absl::Status SubscriptionNotFound(const std::string& name);
 
 // Errors: SUBSCRIPTION_NOT_FOUND, STORE_UNAVAILABLE.
 absl::StatusOr<state::v1::SubscriptionRecord> ReadSubscription(StateStore& state, const std::string& name);
+
+// One page of names, in their order.
+struct SubscriptionNames {
+  std::vector<std::string> names;
+  std::string next_page_token;  // empty on the last
+};
+
+// Those of one owner; nullopt: of all. Error: STORE_UNAVAILABLE.
+absl::StatusOr<SubscriptionNames> ListSubscriptionNames(StateStore& state, const std::optional<std::string>& owner,
+                                                        const v1::ListSubscriptionsRequest& request);
 
 // Makes a subscription, or finds the one that is there with the same specification. Errors: SUBSCRIPTION_EXISTS with
 // another one, OVERLOADED when there are `max` already, CURSOR_EXPIRED, STORE_UNAVAILABLE.

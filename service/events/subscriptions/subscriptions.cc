@@ -1,35 +1,25 @@
 #include "service/events/subscriptions/subscriptions.h"
 
-#include <openssl/rand.h>
-
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/time_util.h"
 #include "service/base/log.h"
 #include "service/base/status_details.h"
-#include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/cursor_subscription.h"
 #include "service/events/subscriptions/forwarded_settlements.h"
 #include "service/events/subscriptions/owned_name.h"
 #include "service/events/subscriptions/parked_records.h"
-#include "service/events/subscriptions/share_records.h"
 #include "service/events/subscriptions/shared_subscription.h"
 #include "service/events/subscriptions/subscription_records.h"
 #include "service/events/subscriptions/subscription_stats.h"
 #include "service/events/subscriptions/subscription_stream.h"
+#include "service/events/subscriptions/token_key.h"
 
 namespace aulm::gateway {
 namespace {
 
-constexpr char kKeys[] = "subscription_keys";
-constexpr char kTokenKey[] = "ack_tokens";
-constexpr size_t kKeyBytes = 32;
-constexpr absl::Duration kPeerTimeout = absl::Seconds(2);
-constexpr absl::Duration kStatsTimeout = absl::Seconds(1);
 constexpr absl::Duration kLookAgain = absl::Milliseconds(500);  // after a look that failed
 constexpr absl::Duration kRetryWhenFull = absl::Seconds(5);
 
@@ -60,8 +50,7 @@ absl::Status NoParking(const std::string& name) {
 Subscriptions::Subscriptions(EventHub& hub, StateStore& state, PeerChannel& peers, Clock& clock, Random& random,
                              EventsMetrics& events_metrics, prometheus::Registry& registry,
                              const SubscriptionsOptions& options)
-    : peers_(peers),
-      options_(options),
+    : options_(options),
       metrics_(registry),
       hub_(hub),
       state_(state),
@@ -74,6 +63,7 @@ Subscriptions::Subscriptions(EventHub& hub, StateStore& state, PeerChannel& peer
                                       absl::MutexLock lock(&life->mutex);
                                       if (life->self != nullptr) life->self->LookAtAll();
                                     })),
+      others_(peers, *roster_, state, hub.log()),
       keeper_(hub, state, clock, random, *roster_) {
   {
     absl::MutexLock lock(&life_->mutex);
@@ -198,72 +188,7 @@ void Subscriptions::ReplayParked(v1::ReplayParkedEventsRequest request, Callback
 void Subscriptions::ReplayNow(v1::ReplayParkedEventsRequest request, Callback<v1::ReplayParkedEventsResponse> done) {
   const Found found = Load(request.subscription());
   if (!found.ok()) return std::move(done)(found.status());
-  DurableSubscription& subscription = **found;
-  const absl::StatusOr<uint64_t> own = subscription.ReplayParked(request);
-  if (!own.ok()) return std::move(done)(own.status());
-
-  // What other replicas have, they put back; what nobody has, whoever takes it.
-  struct Sum {
-    absl::Mutex mutex;
-    size_t left ABSL_GUARDED_BY(mutex) = 1;
-    uint64_t replayed ABSL_GUARDED_BY(mutex) = 0;
-    absl::Status failure ABSL_GUARDED_BY(mutex);
-    Callback<v1::ReplayParkedEventsResponse> done ABSL_GUARDED_BY(mutex);
-
-    void Add(const absl::StatusOr<uint64_t>& part) ABSL_LOCKS_EXCLUDED(mutex) {
-      Callback<v1::ReplayParkedEventsResponse> last;
-      absl::StatusOr<v1::ReplayParkedEventsResponse> result = v1::ReplayParkedEventsResponse();
-      {
-        absl::MutexLock lock(&mutex);
-        if (part.ok()) replayed += *part;
-        if (!part.ok() && !absl::IsNotFound(part.status())) failure = part.status();
-        if (--left > 0) return;
-        last = std::move(done);
-        result->set_replayed_events(replayed);
-        if (!failure.ok()) result = failure;
-      }
-      std::move(last)(std::move(result));
-    }
-  };
-  const auto sum = std::make_shared<Sum>();
-  const Assignment assignment = subscription.assignment();
-  std::vector<std::string> owners;
-  for (const Assignment::Share& share : assignment.record().shares()) {
-    const std::string& owner = share.owner();
-    if (share.partitions() != kNoPartitions && owner != roster_->self() && !owner.empty() && roster_->IsAlive(owner)) {
-      owners.push_back(owner);
-    }
-  }
-  const PartitionSet vacant = [&] {
-    PartitionSet partitions = kNoPartitions;
-    for (const Assignment::Share* const share :
-         assignment.Vacancies([this](const std::string& replica) { return roster_->IsAlive(replica); })) {
-      partitions |= share->partitions();
-    }
-    return partitions;
-  }();
-  absl::StatusOr<uint64_t> free = uint64_t{0};
-  if (vacant != kNoPartitions) {
-    const absl::StatusOr<MarkedReplays> marked =
-        MarkReplays(state_, hub_.log(), subscription.id(), subscription.visibility(), request,
-                    [&](uint64_t conversation) { return Contains(vacant, PartitionOf(conversation)); });
-    free = marked.ok() ? absl::StatusOr<uint64_t>(marked->records.size()) : marked.status();
-  }
-  {
-    absl::MutexLock lock(&sum->mutex);
-    sum->left = owners.size() + 2;
-    sum->done = std::move(done);
-  }
-  sum->Add(*own);
-  sum->Add(free);
-  state::v1::SubscriptionQuestion question;
-  question.set_subscription(request.subscription());
-  *question.mutable_replay() = std::move(request);
-  for (const std::string& owner : owners) {
-    AskPeer(peers_, owner, question, kPeerTimeout, [sum](const absl::StatusOr<state::v1::SubscriptionAnswer>& answer) {
-      sum->Add(answer.ok() ? absl::StatusOr<uint64_t>(answer->replayed_events()) : answer.status());
-    });
-  }
+  others_.Replay(**found, std::move(request), std::move(done));
 }
 
 void Subscriptions::Acknowledge(v1::AcknowledgeEventsRequest request, DurableSubscription::AcknowledgeCallback done) {
@@ -312,12 +237,12 @@ void Subscriptions::Route(const std::shared_ptr<DurableSubscription>& subscripti
     }
     for (const Assignment::Share& share : assignment.record().shares()) {
       if (share.partitions() == kNoPartitions || share.owner().empty() || !roster_->IsAlive(share.owner())) continue;
-      AskToAcknowledge(share.owner(), std::move(request),
-                       [name = subscription->name(),
-                        done = std::move(done)](absl::StatusOr<v1::AcknowledgeEventsResponse> answer) mutable {
-                         // Nobody answers there: soon it is another's.
-                         std::move(done)(absl::IsNotFound(answer.status()) ? Moving(name) : std::move(answer));
-                       });
+      others_.Acknowledge(share.owner(), std::move(request),
+                          [name = subscription->name(),
+                           done = std::move(done)](absl::StatusOr<v1::AcknowledgeEventsResponse> answer) mutable {
+                            // Nobody answers there: soon it is another's.
+                            std::move(done)(absl::IsNotFound(answer.status()) ? Moving(name) : std::move(answer));
+                          });
       return;
     }
     if (look_first) {
@@ -347,72 +272,35 @@ void Subscriptions::Route(const std::shared_ptr<DurableSubscription>& subscripti
         request, tokens, *subscription, assignment,
         [this](const std::string& owner, v1::AcknowledgeEventsRequest part,
                DurableSubscription::AcknowledgeCallback take) {
-          AskToAcknowledge(owner, std::move(part), std::move(take));
+          others_.Acknowledge(owner, std::move(part), std::move(take));
         },
         std::move(done));
   }
 }
 
-void Subscriptions::AskToAcknowledge(const std::string& owner, v1::AcknowledgeEventsRequest request,
-                                     DurableSubscription::AcknowledgeCallback done) {
-  state::v1::SubscriptionQuestion question;
-  question.set_subscription(request.subscription());
-  *question.mutable_acknowledge() = std::move(request);
-  AskPeer(peers_, owner, question, kPeerTimeout,
-          [done = std::move(done)](absl::StatusOr<state::v1::SubscriptionAnswer> answer) mutable {
-            if (answer.ok()) {
-              std::move(done)(std::move(*answer->mutable_acknowledged()));
-            } else {
-              std::move(done)(answer.status());
-            }
-          });
-}
-
 void Subscriptions::AnswerPeer(const std::string& question, PeerChannel::AskCallback answer) {
   using state::v1::SubscriptionQuestion;
-  const auto reply = [answer = std::make_shared<PeerChannel::AskCallback>(std::move(answer))](
-                         const state::v1::SubscriptionAnswer& given) {
-    std::move (*answer)(given.SerializeAsString());
-  };
+  const PeerReply reply(std::move(answer));
   SubscriptionQuestion asked;
   if (!asked.ParseFromString(question) || asked.question_case() == SubscriptionQuestion::QUESTION_NOT_SET) {
-    reply(ToAnswer(absl::InvalidArgumentError("an unknown question")));
-    return;
+    return reply.Fail(absl::InvalidArgumentError("an unknown question"));
   }
-  const std::string& name = asked.subscription();
   state::v1::SubscriptionAnswer given;
   if (asked.has_look()) {
-    Look(name);
-    reply(given);
-    return;
+    Look(asked.subscription());
+    return reply.Give(given);
   }
-  const std::shared_ptr<DurableSubscription> subscription = Loaded(name);
+  const std::shared_ptr<DurableSubscription> subscription = Loaded(asked.subscription());
   if (subscription == nullptr) {
-    reply(ToAnswer(absl::NotFoundError("the subscription is not here")));
+    reply.Fail(absl::NotFoundError("the subscription is not here"));
   } else if (asked.has_stats()) {
     *given.mutable_share() = subscription->ReadStats();
-    reply(given);
+    reply.Give(given);
   } else if (asked.has_acknowledge()) {
-    subscription->Acknowledge(asked.acknowledge(), [reply](absl::StatusOr<v1::AcknowledgeEventsResponse> response) {
-      state::v1::SubscriptionAnswer settled;
-      if (response.ok()) {
-        *settled.mutable_acknowledged() = *std::move(response);
-      } else {
-        settled = ToAnswer(response.status());
-      }
-      reply(settled);
-    });
+    subscription->Acknowledge(asked.acknowledge(), [reply](const auto& response) { reply.Settled(response); });
   } else {
     Run<uint64_t>([subscription, request = asked.replay()] { return subscription->ReplayParked(request); },
-                  [reply](absl::StatusOr<uint64_t> replayed) {
-                    state::v1::SubscriptionAnswer put_back;
-                    if (replayed.ok()) {
-                      put_back.set_replayed_events(*replayed);
-                    } else {
-                      put_back = ToAnswer(replayed.status());
-                    }
-                    reply(put_back);
-                  });
+                  [reply](const absl::StatusOr<uint64_t>& replayed) { reply.Replayed(replayed); });
   }
 }
 
@@ -484,19 +372,8 @@ void Subscriptions::LookAtAll() {
 absl::Status Subscriptions::Keep(DurableSubscription& subscription, PartitionKeeper::Claim claim) {
   std::vector<std::string> told;
   const absl::Status status = keeper_.Keep(subscription, claim, told);
-  Tell(told, subscription.name());
+  others_.Tell(told, subscription.name());
   return status;
-}
-
-void Subscriptions::Tell(const std::vector<std::string>& replicas, const std::string& name) {
-  state::v1::SubscriptionQuestion question;
-  question.set_subscription(name);
-  question.set_look(true);
-  absl::flat_hash_set<std::string> told;
-  for (const std::string& replica : replicas) {
-    if (replica == roster_->self() || !told.insert(replica).second) continue;
-    AskPeer(peers_, replica, question, kPeerTimeout, [](const absl::StatusOr<state::v1::SubscriptionAnswer>&) {});
-  }
 }
 
 Subscriptions::Found Subscriptions::Load(const std::string& name) {
@@ -519,19 +396,9 @@ Subscriptions::Found Subscriptions::Load(const std::string& name) {
 
 absl::Status Subscriptions::PrepareKey() {
   if (context_ != nullptr) return absl::OkStatus();
-  absl::StatusOr<std::optional<StateEntry>> stored = GetNow(state_, kKeys, kTokenKey);
-  if (stored.ok() && !stored->has_value()) {
-    std::string key(kKeyBytes, '\0');
-    if (RAND_bytes(reinterpret_cast<unsigned char*>(key.data()), static_cast<int>(key.size())) != 1) std::abort();
-    // Whoever is first makes it; the others read it.
-    WriteNow(state_, {{kKeys, kTokenKey, key, 0}});
-    stored = GetNow(state_, kKeys, kTokenKey);
-  }
-  if (!stored.ok()) return StoreFailed(stored.status());
-  if (!stored->has_value() || (*stored)->value.size() != kKeyBytes) {
-    return StoreFailed(absl::UnavailableError("the key of the acknowledgement tokens is not there"));
-  }
-  tokens_ = std::make_unique<AckTokens>((*stored)->value);
+  absl::StatusOr<std::string> key = ReadOrMakeTokenKey(state_);
+  if (!key.ok()) return StoreFailed(key.status());
+  tokens_ = std::make_unique<AckTokens>(*std::move(key));
   context_ = std::make_unique<SubscriptionContext>(
       SubscriptionContext{hub_, state_, clock_, random_, metrics_, *tokens_, *roster_,
                           EventStreamContext{hub_, clock_, random_, events_metrics_, options_.stream},
@@ -549,62 +416,28 @@ absl::StatusOr<v1::Subscription> Subscriptions::Describe(const std::string& name
 }
 
 absl::StatusOr<v1::Subscription> Subscriptions::Describe(const state::v1::SubscriptionRecord& record) {
-  const std::string& name = record.specification().name();
-  const Found found = Load(name);
+  const Found found = Load(record.specification().name());
   if (!found.ok()) return found.status();
-  const absl::StatusOr<StoredAssignment> stored = ReadAssignment(state_, record.id());
-  if (!stored.ok()) return StoreFailed(stored.status());
-  state::v1::ShareStats all;
-  all.set_floor(UINT64_MAX);
-  state::v1::SubscriptionQuestion question;
-  question.set_subscription(name);
-  question.set_stats(true);
-  for (const Assignment::Share& share : stored->assignment.record().shares()) {
-    if (share.owner() == roster_->self() && share.epoch() == (*found)->epoch()) {
-      Add((*found)->ReadStats(), all);
-      continue;
-    }
-    if (!share.owner().empty() && roster_->IsAlive(share.owner())) {
-      const auto answer = AskPeerNow(peers_, share.owner(), question, kStatsTimeout);
-      if (answer.ok()) {
-        Add(answer->share(), all);
-        continue;
-      }
-    }
-    const absl::StatusOr<state::v1::ShareStats> kept =
-        ReadStoredStats(state_, hub_.log(), record.id(), share, (*found)->whole());
-    if (!kept.ok()) return StoreFailed(kept.status());
-    Add(*kept, all);
-  }
+  const absl::StatusOr<state::v1::ShareStats> all = others_.ReadStats(**found);
+  if (!all.ok()) return StoreFailed(all.status());
   v1::Subscription subscription = record.specification();
   *subscription.mutable_create_time() = google::protobuf::util::TimeUtil::MillisecondsToTimestamp(record.create_ms());
-  *subscription.mutable_stats() = Finish(all, hub_.log(), clock_.Now());
+  *subscription.mutable_stats() = Finish(*all, hub_.log(), clock_.Now());
   return subscription;
 }
 
 absl::StatusOr<v1::ListSubscriptionsResponse> Subscriptions::ListNowOf(const std::optional<std::string>& owner,
                                                                        const v1::ListSubscriptionsRequest& request) {
-  const size_t most = request.page_size() == 0 ? 100 : request.page_size();
-  const std::string prefix = owner.has_value() ? OwnedName(*owner, "") : "";
-  std::string after = request.page_token().empty() ? "" : absl::StrCat(prefix, request.page_token());
+  const absl::StatusOr<SubscriptionNames> page = ListSubscriptionNames(state_, owner, request);
+  if (!page.ok()) return page.status();
   v1::ListSubscriptionsResponse response;
-  while (true) {
-    const absl::StatusOr<std::vector<StateEntry>> entries = ListNow(state_, kSubscriptions, prefix, after, most + 1);
-    if (!entries.ok()) return StoreFailed(entries.status());
-    for (const StateEntry& entry : *entries) {
-      after = entry.key;
-      // Those of whoever has no name stand among the others' keys.
-      if (owner.has_value() && OwnerOf(entry.key) != *owner) continue;
-      if (static_cast<size_t>(response.subscriptions_size()) == most) {
-        response.set_next_page_token(response.subscriptions().rbegin()->name().substr(prefix.size()));
-        return response;
-      }
-      absl::StatusOr<v1::Subscription> subscription = Describe(entry.key);
-      if (!subscription.ok()) return subscription.status();
-      *response.add_subscriptions() = *std::move(subscription);
-    }
-    if (entries->size() <= most) return response;
+  for (const std::string& name : page->names) {
+    absl::StatusOr<v1::Subscription> subscription = Describe(name);
+    if (!subscription.ok()) return subscription.status();
+    *response.add_subscriptions() = *std::move(subscription);
   }
+  response.set_next_page_token(page->next_page_token);
+  return response;
 }
 
 absl::Status Subscriptions::SeekNow(const std::string& name, const LogStart& target) {
@@ -616,7 +449,7 @@ absl::Status Subscriptions::SeekNow(const std::string& name, const LogStart& tar
   if (absl::Status status = keeper_.Move(record->id(), *position, told); !status.ok()) return StoreFailed(status);
   LogLine(LogLevel::kInfo, "subscription_seek").Field("subscription", name).Field("after", position->sequence);
   if (const auto loaded = Loaded(name); loaded != nullptr) loaded->Leave("seek");
-  Tell(told, name);
+  others_.Tell(told, name);
   return absl::OkStatus();
 }
 
@@ -631,7 +464,7 @@ absl::Status Subscriptions::DeleteNow(const std::string& name) {
     }
   }
   if (ended != nullptr) ended->End(SubscriptionNotFound(name));
-  Tell(roster_->Others(), name);
+  others_.Tell(roster_->Others(), name);
   return absl::OkStatus();
 }
 
@@ -651,7 +484,7 @@ void Subscriptions::GiveBackAll() {
     std::vector<std::string> told;
     keeper_.GiveBack(*subscription, told);
     subscription->Leave("shutdown");
-    Tell(told, subscription->name());
+    others_.Tell(told, subscription->name());
   }
 }
 

@@ -19,6 +19,7 @@
 #include "prometheus/registry.h"
 #include "service/events/frame_source.h"
 #include "service/events/subscriptions/durable_subscription.h"
+#include "service/events/subscriptions/other_replicas.h"
 #include "service/events/subscriptions/partition_keeper.h"
 #include "service/events/subscriptions/replica_roster.h"
 #include "service/events/subscriptions/shared_ledger.h"
@@ -100,8 +101,6 @@ class Subscriptions {
   // Settles what the subscription's replicas have handed out. `look_first`: the assignment may be out of date.
   void Route(const std::shared_ptr<DurableSubscription>& subscription, v1::AcknowledgeEventsRequest request,
              DurableSubscription::AcknowledgeCallback done, bool look_first);
-  void AskToAcknowledge(const std::string& owner, v1::AcknowledgeEventsRequest request,
-                        DurableSubscription::AcknowledgeCallback done);
   // Looks at who should have what of a subscription that is loaded, soon. Never blocks.
   void Look(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   void LookAtAll() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -110,7 +109,6 @@ class Subscriptions {
   Found Load(const std::string& name);
   absl::Status PrepareKey();
   absl::Status Keep(DurableSubscription& subscription, PartitionKeeper::Claim claim);
-  void Tell(const std::vector<std::string>& replicas, const std::string& name);
   absl::StatusOr<v1::Subscription> Describe(const std::string& name);
   absl::StatusOr<v1::Subscription> Describe(const state::v1::SubscriptionRecord& record);
   // nullopt: of every owner.
@@ -134,7 +132,6 @@ class Subscriptions {
     Subscriptions* self ABSL_GUARDED_BY(mutex) = nullptr;
   };
 
-  PeerChannel& peers_;
   const SubscriptionsOptions options_;
   SubscriptionMetrics metrics_;
   std::unique_ptr<AckTokens> tokens_;  // made on the registry's thread before the first subscription is loaded
@@ -146,6 +143,7 @@ class Subscriptions {
   EventsMetrics& events_metrics_;
   const std::shared_ptr<Life> life_;
   const std::shared_ptr<ReplicaRoster> roster_;
+  OtherReplicas others_;
   PartitionKeeper keeper_;
 
   mutable absl::Mutex mutex_;
