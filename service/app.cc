@@ -65,6 +65,7 @@ constexpr absl::Duration kWebhookGrace = absl::Seconds(3);
 constexpr absl::Duration kCallGrace = absl::Seconds(10);
 constexpr absl::Duration kSettleGrace = absl::Seconds(8);
 constexpr absl::Duration kAdminGrace = absl::Seconds(1);
+constexpr absl::Duration kSecondLook = absl::Milliseconds(300);
 // A session's state that was read so lately is not read again.
 constexpr absl::Duration kSessionReadMaxAge = absl::Milliseconds(500);
 
@@ -282,6 +283,7 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   messages.on_sent = [this](absl::string_view account, const SendResult& result) {
     if (!result.simulated) silence_.NoteSent(account, result.session_id, clock_.Now());
   };
+  if (store_.shared) messages.second_look = kSecondLook;
   sent_messages_ = SentMessages::Create(std::move(messages), *store_.state, clock_, registry_);
   statuses_ = StatusIndex::Create(settings.store.retention, *store_.state, clock_);
   webhook_log_ = std::make_unique<LabellingEventLog>(*store_.log, *sent_messages_, *statuses_);
@@ -329,6 +331,8 @@ absl::Status App::Parts::StartGrpc(const Settings& settings) {
   events_metrics_ = std::make_unique<EventsMetrics>(registry_);
   EventHubOptions hub;
   hub.ring_bytes = limits.ring_bytes;
+  // By the log, so that who wrote through another replica is known here, too.
+  hub.on_events = [this](const EventPage& page) { recent_peers_.Note(page); };
   hub_ = std::make_unique<EventHub>(*store_.log, clock_, *events_metrics_, hub);
   if (absl::Status status = hub_->Start(); !status.ok()) return status;
   // Until it is through, answers are paced as cold sends.
@@ -406,8 +410,6 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
   options.on_verified = [this](const NewEvent& event) {
     if (event.test) return;
     if (event.type == v1::EVENT_TYPE_MESSAGE_STATUS) silence_.NoteStatus(event.account, event.session_id);
-    if (event.type != v1::EVENT_TYPE_INBOUND_MESSAGE) return;
-    recent_peers_.Note(event.account, event.session_id, event.peer, clock_.Now());
   };
   webhook_service_ =
       std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *webhook_log_, *webhook_metrics_);

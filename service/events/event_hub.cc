@@ -141,6 +141,7 @@ void EventHub::Publish(const EventPage& page, uint64_t after, const LogInfo& bef
   std::shared_ptr<const EncodedPage> encoded;
   std::vector<std::shared_ptr<const EncodedPage>> merged;
   if (!page.events.empty()) {
+    if (options_.on_events) options_.on_events(page);
     encoded = EncodedPage::EncodeAll(before.epoch, after, page);
     {
       absl::MutexLock lock(&mutex_);

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -28,6 +29,9 @@ struct EventHubOptions {
   size_t page_events = 1024;
   size_t page_bytes = 256 << 10;
   absl::Duration retry_delay = absl::Milliseconds(500);  // after a read that failed
+  // Told of new events, whichever replica stored them, in their order on the hub's thread, before anybody who waits for
+  // them; must not block. May be empty.
+  std::function<void(const EventPage& page)> on_events = {};
 };
 
 // Something that wants to hear of new events once.

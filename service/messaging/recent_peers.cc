@@ -36,19 +36,22 @@ void RecentPeers::Note(absl::string_view account, absl::string_view session_id, 
   by_conversation_.emplace(conversation, by_age_.begin());
 }
 
+void RecentPeers::Note(const EventPage& page) {
+  for (const LoggedEvent& event : page.events) {
+    const EventAttributes& about = event.attributes;
+    if (about.type != v1::EVENT_TYPE_INBOUND_MESSAGE || about.test) continue;
+    Note(about.account, about.session_id, about.peer, event.ingested);
+  }
+}
+
 void RecentPeers::Refill(EventLog& log, absl::Time since) {
   absl::StatusOr<uint64_t> after = log.FindTime(since);
   while (after.ok()) {
     const absl::StatusOr<EventPage> page = log.Read(*after, ReadLimits{});
     if (!page.ok()) return;
-    for (const LoggedEvent& event : page->events) {
-      const EventAttributes& about = event.attributes;
-      if (about.type == v1::EVENT_TYPE_INBOUND_MESSAGE && !about.test) {
-        Note(about.account, about.session_id, about.peer, event.ingested);
-      }
-      after = event.sequence;
-    }
+    Note(*page);
     if (page->end_of_log || page->events.empty()) return;
+    after = page->events.back().sequence;
   }
 }
 

@@ -14,7 +14,8 @@
 namespace aulm::gateway {
 
 // Who wrote to which session when, so that an answer to them can pass in the reply lane. Kept in memory, for the most
-// recent conversations alone: one that was forgotten is paced as a cold send, which is the safe side. Thread-safe.
+// recent conversations alone: one that was forgotten is paced as a cold send, which is the safe side. Told by the log,
+// so that it does not matter which replica a message came in through. Thread-safe.
 class RecentPeers {
  public:
   // `capacity`: conversations; one costs about 80 bytes.
@@ -22,6 +23,9 @@ class RecentPeers {
 
   // `peer` wrote to the session.
   void Note(absl::string_view account, absl::string_view session_id, absl::string_view peer, absl::Time time);
+
+  // The senders of the inbound messages among them wrote.
+  void Note(const EventPage& page);
 
   // Notes the senders of every inbound message in the log since `since`, as after a start. Blocks on the log. An error
   // of the log ends it early: who was not noted is paced as a stranger.

@@ -1,5 +1,7 @@
 #include "service/messaging/sent_messages.h"
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "prometheus/family.h"
@@ -109,6 +111,14 @@ void SentMessages::FindOrWait(const std::string& conversation, std::string key, 
       sending->second.waiters.push_back({id, std::move(key), std::move(found), timer});
       return;
     }
+    if (!marks.has_value() && options_.second_look > absl::ZeroDuration() && !closed_) {
+      const uint64_t id = next_waiter_++;
+      const Clock::TimerId timer = clock_.CallAfter(options_.second_look, [weak = weak_from_this(), id] {
+        if (const auto self = weak.lock()) self->LookAgain(id);
+      });
+      looking_again_.push_back({id, std::move(key), std::move(found), timer});
+      return;
+    }
   }
   (marks.has_value() ? awaited_ : unknown_).Increment();
   const bool known = marks.has_value();
@@ -162,12 +172,41 @@ void SentMessages::GiveUp(const std::string& conversation, uint64_t waiter) {
   std::move(found)(Match{true, ""});
 }
 
+void SentMessages::LookAgain(uint64_t waiter) {
+  std::list<Waiter> looking;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto place = std::find_if(looking_again_.begin(), looking_again_.end(),
+                                    [waiter](const Waiter& known) { return known.id == waiter; });
+    if (place == looking_again_.end()) return;
+    looking.splice(looking.begin(), looking_again_, place);
+  }
+  Waiter& found = looking.front();
+  store_.Get(kMessageBucket, found.key,
+             [self = shared_from_this(), key = found.key,
+              done = std::move(found.found)](const absl::StatusOr<std::optional<StateEntry>>& entry) mutable {
+               stored::MessageRecord record;
+               if (!entry.ok() || !entry->has_value() || !record.ParseFromString((*entry)->value)) {
+                 self->unknown_.Increment();
+                 return std::move(done)(Match());
+               }
+               Match match{true, EncodeMarks(record)};
+               {
+                 absl::MutexLock lock(&self->mutex_);
+                 self->Remember(std::move(key), match.marks);
+               }
+               self->awaited_.Increment();
+               std::move(done)(std::move(match));
+             });
+}
+
 void SentMessages::Close() {
   std::list<Waiter> left;
   {
     absl::MutexLock lock(&mutex_);
     closed_ = true;
     for (auto& [name, conversation] : conversations_) left.splice(left.end(), conversation.waiters);
+    left.splice(left.end(), looking_again_);
   }
   for (Waiter& waiter : left) {
     clock_.Cancel(waiter.timer);

@@ -33,6 +33,9 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
     size_t max_messages = 50'000;  // in memory, the oldest give way; some 300 bytes each, and the labels
     size_t max_bytes = 32 << 20;   // of keys and marks in memory
     absl::Duration longest_wait = absl::Seconds(1);
+    // Of a store that replicas share: after so long the store is looked at once more for a message that nobody here is
+    // sending, since another replica may be. Zero: it is not.
+    absl::Duration second_look = absl::ZeroDuration();
     // Told of each message that Add is told of; must not block. May be empty.
     std::function<void(absl::string_view account, const SendResult& result)> on_sent;
   };
@@ -110,6 +113,7 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
   void FindOrWait(const std::string& conversation, std::string key, Found found) ABSL_LOCKS_EXCLUDED(mutex_);
   void EndOf(const std::string& conversation) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveUp(const std::string& conversation, uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);
+  void LookAgain(uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);
 
   const Options options_;
   StateStore& store_;
@@ -127,6 +131,8 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
   size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   // Those with a send under way, by account, session and number.
   absl::flat_hash_map<std::string, Conversation> conversations_ ABSL_GUARDED_BY(mutex_);
+  // Those for whom the store is looked at once more.
+  std::list<Waiter> looking_again_ ABSL_GUARDED_BY(mutex_);
   uint64_t next_waiter_ ABSL_GUARDED_BY(mutex_) = 1;
 };
 

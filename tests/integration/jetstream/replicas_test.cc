@@ -80,6 +80,35 @@ TEST_F(SharedStoreTest, FiftyCallersOverThreeReplicasHoldTheSessionsPace) {
   }
 }
 
+TEST_F(SharedStoreTest, WhoWroteThroughOneReplicaIsAnsweredInTheReplyLaneOfAnother) {
+  StartWithPacing(R"({"pacing": {"interval": "1000s", "jitter": 0, "burst": 1, "reply_interval": "0.01s"}})");
+  ASSERT_FALSE(HasFatalFailure());
+  // The session's one cold send for a long while.
+  ASSERT_THAT(CallAtOnce({Text("+966500000001")}), ElementsAre(grpc::StatusCode::OK));
+  ASSERT_THAT(CallAtOnce({Text("+966500000002")}), ElementsAre(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  grpc::ClientContext context;
+  const auto stream = replica(1).events->SubscribeEvents(&context, {});
+  v1::SubscribeEventsResponse frame;
+  ASSERT_TRUE(stream->Read(&frame));  // it is at the head
+  WebhookClient webhooks(replica(0).gateway.webhook_address(), kSecret);
+  const std::string id = DeliveryId(1);
+  ASSERT_EQ(*webhooks.Post("inbound_message", id,
+                           InboundMessageBody(id, simulator::kConnectedSession, "+966500000002", "hi")),
+            200);
+  do {
+    ASSERT_TRUE(stream->Read(&frame));
+  } while (frame.event_batch().deliveries().empty() ||
+           frame.event_batch().deliveries().rbegin()->event().delivery_id() != id);
+  context.TryCancel();
+
+  grpc::ClientContext answer;
+  answer.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
+  v1::SendTextResponse response;
+  const grpc::Status status = replica(1).messaging->SendText(&answer, Text("+966500000002"), &response);
+
+  EXPECT_TRUE(status.ok()) << status.error_message();
+}
+
 TEST_F(SharedStoreTest, TwentyOneCallsOverThreeReplicasWithOneRequestIdAreOneSend) {
   StartWithPacing(R"({"pacing": {"off": true}})");
   ASSERT_FALSE(HasFatalFailure());

@@ -60,6 +60,31 @@ TEST(EventHubTest, WakesAWaiterOnce) {
   harness.WaitForRing();
 }
 
+TEST(EventHubTest, TellsOfNewEventsBeforeItWakesWhoeverWaitsForThem) {
+  FakeClock clock;
+  FakeEventLog log;
+  prometheus::Registry registry;
+  EventsMetrics metrics(registry);
+  AppendInbound(log, 1, 3);
+  absl::Mutex mutex;
+  std::vector<std::string> told;
+  EventHubOptions options;
+  options.on_events = [&](const EventPage& page) {
+    absl::MutexLock lock(&mutex);
+    for (const LoggedEvent& event : page.events) told.emplace_back(event.delivery_id);
+  };
+  EventHub hub(log, clock, metrics, options);
+  ASSERT_TRUE(hub.Start().ok());
+  const auto waiter = std::make_shared<CountingWaiter>();
+  EXPECT_TRUE(hub.WaitAtHead(3, waiter));
+
+  AppendInbound(log, 4, 4);
+
+  EXPECT_TRUE(waiter->woken.WaitForNotificationWithTimeout(kPatience));
+  absl::MutexLock lock(&mutex);
+  EXPECT_THAT(told, ElementsAreArray(DeliveryIds(4, 4)));
+}
+
 TEST(EventHubTest, DoesNotWaitWhereThereIsMoreAlready) {
   StreamHarness harness;
   harness.Start();

@@ -222,6 +222,43 @@ TEST_F(SentMessagesTest, CloseLetsEverybodyGo) {
   EXPECT_EQ(clock_.pending_timers(), 0u);
 }
 
+TEST_F(SentMessagesTest, AMessageThatAnotherReplicaSettlesALittleLaterIsFoundBySecondLook) {
+  Make({.second_look = absl::Milliseconds(300)});
+  const Got got = Find("m-1");
+  EXPECT_FALSE(got->has_value());
+  StoreRecord("m-1");
+
+  clock_.Advance(absl::Milliseconds(300));
+
+  ExpectLabelled(got);
+  ExpectCounted("awaited", 1);
+  ExpectLabelled(Find("m-1"));
+  ExpectCounted("memory", 1);
+}
+
+TEST_F(SentMessagesTest, AMessageOfNobodyGoesOnAfterTheSecondLook) {
+  Make({.second_look = absl::Milliseconds(300)});
+  const Got got = Find("m-1");
+  clock_.Advance(absl::Milliseconds(299));
+  EXPECT_FALSE(got->has_value());
+
+  clock_.Advance(absl::Milliseconds(1));
+
+  ExpectUnlabelled(got, /*known=*/false);
+  ExpectCounted("unknown", 1);
+  EXPECT_EQ(clock_.pending_timers(), 0u);
+}
+
+TEST_F(SentMessagesTest, CloseLetsThoseGoWhoWaitForASecondLook) {
+  Make({.second_look = absl::Milliseconds(300)});
+  const Got got = Find("m-1");
+
+  messages_->Close();
+
+  ExpectUnlabelled(got, /*known=*/true);
+  EXPECT_EQ(clock_.pending_timers(), 0u);
+}
+
 TEST_F(SentMessagesTest, MemoryIsBoundedAndTheOldestGiveWay) {
   Make({.max_messages = 2});
   for (const char* id : {"m-1", "m-2", "m-3"}) messages_->Add(LabelledSend(), "default", ResultOf(id));
