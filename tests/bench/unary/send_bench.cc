@@ -17,11 +17,13 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <set>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -49,6 +51,18 @@ v1::SendTextRequest Request() {
   return request;
 }
 
+// The folders that there are now, removed at the exit: what fails leaves by it, and no destructor runs.
+std::set<std::string>& Folders() {
+  static std::set<std::string>* const folders = [] {
+    std::atexit([] {
+      std::error_code ignored;
+      for (const std::string& path : Folders()) std::filesystem::remove_all(path, ignored);
+    });
+    return new std::set<std::string>;
+  }();
+  return *folders;
+}
+
 [[noreturn]] void Fail(const std::string& what) {
   std::fprintf(stderr, "send_bench: %s\n", what.c_str());
   std::exit(1);
@@ -61,8 +75,12 @@ class Folder {
     const char* const parent = getenv("TMPDIR");
     path_ = absl::StrCat(parent == nullptr ? "." : parent, "/send_bench_XXXXXX");
     if (mkdtemp(path_.data()) == nullptr) Fail("no folder for the store");
+    Folders().insert(path_);
   }
-  ~Folder() { std::filesystem::remove_all(path_); }
+  ~Folder() {
+    std::filesystem::remove_all(path_);
+    Folders().erase(path_);
+  }
   const std::string& path() const { return path_; }
 
  private:
