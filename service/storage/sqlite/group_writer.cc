@@ -253,6 +253,7 @@ void GroupWriter::KeepHouse() {
 
 void GroupWriter::Checkpoint() {
   const int pages = connection_.WalPages();
+  metrics_.SetWalBytes(static_cast<uint64_t>(pages) * kPageBytes);
   if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // the log's file began anew
   if (pages - checkpointed_pages_ < (disk_is_full_ ? 1 : kCheckpointPages)) return;
   const SteadyClock::time_point begun = SteadyClock::now();
@@ -260,7 +261,6 @@ void GroupWriter::Checkpoint() {
   checkpointed_pages_ = pages;
   if (!whole.ok()) return NoteError("checkpoint", whole.status());
   metrics_.Checkpointed(Since(begun));
-  metrics_.SetWalBytes(static_cast<uint64_t>(pages) * kPageBytes);
 }
 
 void GroupWriter::NoteError(absl::string_view operation, const absl::Status& status) {

@@ -235,6 +235,7 @@ TEST_F(StoreTest, MetricsCountWhatWasStored) {
   EXPECT_EQ(Metric("aulm_store_state_writes_total"), 1);
   EXPECT_EQ(Metric("aulm_log_events"), 2);
   EXPECT_GT(Metric("aulm_log_bytes"), 0);
+  EXPECT_GT(Metric("aulm_store_wal_bytes"), 0);
   EXPECT_EQ(Metric("aulm_store_commit_events"), 2);
   EXPECT_GT(Metric("aulm_store_commit_seconds"), 0);
 }
