@@ -33,6 +33,9 @@ class Span {
 
   void Attribute(absl::string_view key, absl::string_view value);
 
+  // Notes that something happened now, such as "started": for a span that ends long after its first answer.
+  void Event(absl::string_view name);
+
   // Marks it as failed, with a word such as "PACED".
   void Fail(absl::string_view reason);
 

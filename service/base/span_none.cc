@@ -14,6 +14,7 @@ Span::~Span() = default;
 std::string Span::Context(absl::string_view traceparent) const { return std::string(traceparent); }
 
 void Span::Attribute(absl::string_view, absl::string_view) {}
+void Span::Event(absl::string_view) {}
 void Span::Fail(absl::string_view) {}
 void Span::End() {}
 

@@ -101,6 +101,10 @@ void Span::Attribute(absl::string_view key, absl::string_view value) {
   if (recorded_ != nullptr) recorded_->span->SetAttribute(View(key), View(value));
 }
 
+void Span::Event(absl::string_view name) {
+  if (recorded_ != nullptr) recorded_->span->AddEvent(View(name));
+}
+
 void Span::Fail(absl::string_view reason) {
   if (recorded_ != nullptr) recorded_->span->SetStatus(otel::trace::StatusCode::kError, View(reason));
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "aulm/gateway/v1/event_service.pb.h"
 #include "grpcpp/impl/codegen/proto_utils.h"
 #include "service/base/log.h"
@@ -42,6 +43,7 @@ SubscribeReactor::SubscribeReactor(const Environment& environment, grpc::Callbac
     : environment_(environment), clock_(environment.calls.clock), context_(context), begun_(clock_.Now()) {
   environment_.method_metrics.Started();
   environment_.method_metrics.MessageReceived();
+  span_ = Span(Span::Kind::kServer, environment_.method_metrics.method(), Traceparent());
 }
 
 absl::StatusOr<std::shared_ptr<FrameSource>> SubscribeReactor::OpenSource(const grpc::ByteBuffer& bytes) {
@@ -93,6 +95,7 @@ void SubscribeReactor::OnAdmitted(absl::Status status) {
     absl::MutexLock lock(&mutex_);
     if (state_ != State::kAdmitting) return;
     state_ = State::kPulling;
+    span_.Event("admitted");
   }
   WatchForStall(environment_.stall);
   Pull();
@@ -164,15 +167,14 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
     if (caller_ != nullptr && !caller_->name().empty()) line.Field("caller", caller_->name());
     line.Field("reason", stalled ? "STALLED" : ReasonOf(status));
     line.Field("message", stalled ? "the subscriber took nothing for too long" : status.message());
-    line.Field("took_ms", took);
-    const auto trace = context_.client_metadata().find("traceparent");
-    if (trace != context_.client_metadata().end()) line.Trace({trace->second.data(), trace->second.size()});
+    line.Field("took_ms", took).Trace(Traceparent());
     if (stream_ != nullptr) {
       const FrameSource::Totals totals = stream_->totals();
       line.Field("stream_id", stream_->id()).Field("frames", totals.frames).Field("events", totals.events);
       line.Field("bytes", totals.bytes).Field("sequence", totals.sequence);
     }
   }
+  EndSpan(converted.error_code(), stalled ? "STALLED" : expected ? "" : ReasonOf(status));
   environment_.method_metrics.Handled(converted.error_code(), took);
   if (stream_ != nullptr) stream_->Close();
   slot_.reset();
@@ -189,6 +191,24 @@ void SubscribeReactor::Conclude(const absl::Status& status, bool stalled) {
   if (timer != 0) clock_.Cancel(timer);
   AddErrorTrailers(status, context_);
   Finish(converted);
+}
+
+void SubscribeReactor::EndSpan(grpc::StatusCode code, absl::string_view failure) {
+  span_.Attribute("rpc.grpc.status", CodeName(code));
+  if (stream_ != nullptr) {
+    const FrameSource::Totals totals = stream_->totals();
+    span_.Attribute("aulm.stream_id", stream_->id());
+    span_.Attribute("aulm.frames", absl::StrCat(totals.frames));
+    span_.Attribute("aulm.events", absl::StrCat(totals.events));
+  }
+  if (!failure.empty()) span_.Fail(failure);
+  span_.End();
+}
+
+std::string SubscribeReactor::Traceparent() const {
+  const auto found = context_.client_metadata().find("traceparent");
+  if (found == context_.client_metadata().end()) return {};
+  return std::string(found->second.data(), found->second.size());
 }
 
 void SubscribeReactor::WatchForStall(absl::Duration delay) {

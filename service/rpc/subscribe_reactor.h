@@ -2,16 +2,19 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "grpcpp/server_context.h"
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "service/base/clock.h"
+#include "service/base/span.h"
 #include "service/events/event_streams.h"
 #include "service/events/frame_source.h"
 #include "service/events/subscriptions/subscriptions.h"
@@ -71,6 +74,10 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // After the state became kFinished: closes the stream and says how it ended, then calls Finish.
   void Conclude(const absl::Status& status, bool stalled) ABSL_LOCKS_EXCLUDED(mutex_);
 
+  // With how the stream ended; `failure` is empty where that was no failure.
+  void EndSpan(grpc::StatusCode code, absl::string_view failure);
+  std::string Traceparent() const;  // the caller's, or empty
+
   void WatchForStall(absl::Duration delay) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnStallTimer() ABSL_LOCKS_EXCLUDED(mutex_);
 
@@ -83,6 +90,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   std::optional<Caller::StreamSlot> slot_;  // of the caller's
   std::shared_ptr<FrameSource> stream_;     // set before any reaction that uses it; null when not admitted
   grpc::ByteBuffer writing_;                // belongs to the outstanding write
+  Span span_;                               // of the whole stream: touched by whoever leads it to its next state
 
   absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kAdmitting;

@@ -17,20 +17,34 @@ packages() {
   echo opentelemetry-cpp-dev
 }
 
-# A collector that prints where spans were posted, for one request.
+# A collector that prints the path of each batch of spans and which of our names are in it, until it is ended.
 collector() {
-  python3 -c '
-import http.server
+  exec python3 -c '
+import http.server, re
 class Collector(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = self.rfile.read(int(self.headers["content-length"]))
-        print(self.path, b"SendText" in body, flush=True)
+        names = set(re.findall(rb"SendText|send_text|SubscribeEvents|admitted|webhook", body))
+        print(self.path, *sorted(name.decode() for name in names), flush=True)
         self.send_response(200)
         self.end_headers()
     def log_message(self, *_): pass
 server = http.server.HTTPServer(("127.0.0.1", 0), Collector)
 print(server.server_port, flush=True)
-server.handle_request()'
+server.serve_forever()'
+}
+
+# deliver URL SECRET: posts one signed delivery, as aulm does.
+deliver() {
+  python3 -c '
+import hashlib, hmac, sys, urllib.request
+url, secret = sys.argv[1:]
+body = b"""{"event":"inbound_message","delivery_id":"d-1","session_id":"00000000-0000-4000-8000-000000000001",
+"from":"+966512345678","message_id":"m-1","type":"text","body":"hi","received_at":"2026-05-28T10:15:42.000Z"}"""
+signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+headers = {"content-type": "application/json", "x-aulm-signature": signature, "x-aulm-event": "inbound_message",
+           "x-aulm-delivery-id": "d-1", "x-aulm-attempt": "1"}
+urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30)' "$@"
 }
 
 # What runs inside the root, where the script calls itself again.
@@ -49,10 +63,12 @@ in_root() {
 
   build/release/bin/aulm-gateway --version
   build/release/bin/aulm-gateway --version | grep -q 'tracing opentelemetry-cpp'
-  say "a span"
-  local port line
+  say "spans"
+  local port name spans
+  local -A at=()
   mkfifo /tmp/collector /tmp/gateway
   collector > /tmp/collector &
+  local collector=$!
   exec 3< /tmp/collector
   read -r port <&3
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$port AULM_API_KEY=alm_sk_test_x AULM_WEBHOOK_SECRET=x AULM_BASE_URL=http://127.0.0.1:9 \
@@ -60,12 +76,18 @@ in_root() {
     GATEWAY_STORE=sqlite:///tmp/store build/release/bin/aulm-gateway > /tmp/gateway 2> /tmp/gateway.log &
   local gateway=$!
   exec 4< /tmp/gateway
-  while read -r _ line where <&4 && [[ $line != grpc ]]; do :; done
-  build/release/bin/aulmctl --gateway "$where" send text --session 00000000-0000-4000-8000-000000000001 --to +966512345678 hello || true
+  while ((${#at[@]} < 3)) && read -r _ name where <&4; do at[$name]=$where; done
+  build/release/bin/aulmctl --gateway "${at[grpc]}" send text --session 00000000-0000-4000-8000-000000000001 --to +966512345678 hello || true
+  deliver "http://${at[webhook]}/webhooks/aulm" x
+  build/release/bin/aulmctl --gateway "${at[grpc]}" events follow --from earliest --count 1
   kill -TERM $gateway
   wait $gateway
-  read -r line <&3
-  [[ $line == "/v1/traces True" ]] || { say "no span came: $line" && return 1; }
+  kill $collector
+  spans=$(cat <&3)
+  echo "$spans"
+  for name in /v1/traces SendText send_text webhook SubscribeEvents admitted; do
+    grep -qw -- "$name" <<< "$spans" || { say "no span came of $name" && return 1; }
+  done
   say "passed"
 }
 
