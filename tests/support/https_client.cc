@@ -10,6 +10,19 @@
 namespace aulm::gateway {
 namespace {
 
+// What has come of an answer, and when it is enough.
+struct Watched {
+  std::string body;
+  const std::function<bool(absl::string_view)>& enough;
+};
+
+// 0 ends the transfer.
+size_t AppendUntilEnough(char* data, size_t size, size_t count, void* to) {
+  auto& watched = *static_cast<Watched*>(to);
+  watched.body.append(data, size * count);
+  return watched.enough(watched.body) ? 0 : size * count;
+}
+
 size_t AppendTo(char* data, size_t size, size_t count, void* text) {
   static_cast<std::string*>(text)->append(data, size * count);
   return size * count;
@@ -57,6 +70,23 @@ absl::StatusOr<HttpsClient::Answer> HttpsClient::Perform(const std::string& url)
 absl::StatusOr<HttpsClient::Answer> HttpsClient::Get(const std::string& url) {
   curl_easy_setopt(handle_->curl, CURLOPT_HTTPGET, 1L);
   return Perform(url);
+}
+
+absl::StatusOr<HttpsClient::Answer> HttpsClient::GetUntil(const std::string& url,
+                                                          const std::function<bool(absl::string_view)>& enough) {
+  Watched watched{{}, enough};
+  curl_easy_setopt(handle_->curl, CURLOPT_HTTPGET, 1L);
+  curl_easy_setopt(handle_->curl, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle_->curl, CURLOPT_WRITEFUNCTION, AppendUntilEnough);
+  curl_easy_setopt(handle_->curl, CURLOPT_WRITEDATA, &watched);
+  const CURLcode code = curl_easy_perform(handle_->curl);
+  curl_easy_setopt(handle_->curl, CURLOPT_WRITEFUNCTION, AppendTo);
+  if (code != CURLE_OK && code != CURLE_WRITE_ERROR) {
+    return absl::UnavailableError(absl::StrCat(curl_easy_strerror(code), " after: ", watched.body));
+  }
+  long status = 0;  // curl's type
+  curl_easy_getinfo(handle_->curl, CURLINFO_RESPONSE_CODE, &status);
+  return Answer{static_cast<int>(status), std::move(watched.body)};
 }
 
 absl::StatusOr<HttpsClient::Answer> HttpsClient::Post(const std::string& url,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,9 @@ class HttpsClient {
   // `url` is https://host:port/path. UNAVAILABLE, with curl's words, when the connection, its handshake or the exchange
   // fails.
   absl::StatusOr<Answer> Get(const std::string& url);
+  // As Get, but of an answer that need not end, such as server-sent events: takes it until `enough` says so of what has
+  // come.
+  absl::StatusOr<Answer> GetUntil(const std::string& url, const std::function<bool(absl::string_view)>& enough);
   absl::StatusOr<Answer> Post(const std::string& url, const std::map<std::string, std::string>& headers,
                               const std::string& body);
 

@@ -17,8 +17,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 #include "tests/integration/gateway/gateway_fixture.h"
 #include "tests/support/https_client.h"
 #include "tests/support/projected_secret.h"
@@ -238,6 +240,51 @@ class SecrecyTest : public GatewayTest {
     Raw(Delivery(SignDelivery(kSecret, good), good).substr(0, 300));
   }
 
+  // Has the gateway read the state of aulm's sessions every second.
+  void PollSessions() {
+    const std::string config = ReadAll(config_);
+    std::ofstream(config_) << absl::StrReplaceAll(
+        config,
+        {{R"("name": "default",)", absl::StrCat(R"("name": "default", "session_ids": [")", simulator::kConnectedSession,
+                                                R"("], "session_poll_interval": "1s",)")}});
+  }
+
+  // A delivery with a canary in each field that its consumer gave up on, of the subscription "bot".
+  void ParkOneEvent() {
+    const auto subscriptions = v1::SubscriptionService::NewStub(channel_);
+    {
+      grpc::ClientContext context;
+      Begin(context);
+      v1::CreateSubscriptionRequest request;
+      request.mutable_subscription()->set_name("bot");
+      request.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_SHARED);
+      v1::CreateSubscriptionResponse response;
+      const grpc::Status status = subscriptions->CreateSubscription(&context, request, &response);
+      ASSERT_TRUE(status.ok()) << status.error_message();
+    }
+    const std::string body = InboundMessageBody("p1", simulator::kConnectedSession, kPhone, "canarybody");
+    ASSERT_EQ(WebhookClient(gateway_->webhook_address(), kSecret).Post("inbound_message", "p1", body).value_or(0), 200);
+    grpc::ClientContext context;
+    Begin(context);
+    v1::SubscribeEventsRequest subscribe;
+    subscribe.set_subscription("bot");
+    subscribe.set_consumer_id("pod");
+    const auto stream = events_->SubscribeEvents(&context, subscribe);
+    v1::SubscribeEventsResponse frame;
+    while (frame.event_batch().deliveries_size() == 0) ASSERT_TRUE(stream->Read(&frame));
+    v1::AcknowledgeEventsRequest request;
+    request.set_subscription("bot");
+    v1::Settlement& settlement = *request.add_settlements();
+    settlement.set_ack_token(frame.event_batch().deliveries(0).ack_token());
+    settlement.set_action(v1::SETTLEMENT_ACTION_PARK);
+    grpc::ClientContext acknowledging;
+    Begin(acknowledging);
+    v1::AcknowledgeEventsResponse response;
+    ASSERT_TRUE(events_->AcknowledgeEvents(&acknowledging, request, &response).ok());
+    context.TryCancel();
+    stream->Finish();
+  }
+
   const TestCertificatePem pem_ = MakeTestCertificate("admin");
   std::optional<ProjectedSecret> secrets_;
   std::string config_;
@@ -284,6 +331,49 @@ TEST_F(SecrecyTest, NothingHiddenIsShownOnAnyPath) {
   const std::string log = ReadAll(folder_ + "/gateway.log");
   EXPECT_THAT(log, testing::HasSubstr("\"level\":\"debug\"")) << "the log is not as talkative as it could be";
   Examine("the log", log);
+}
+
+// The page's streams: the live tail of events, the overview with its sessions, the events that a consumer parked.
+TEST_F(SecrecyTest, NothingHiddenIsOnThePageWhileItIsLive) {
+  Hide(KeyCanary());
+  PollSessions();
+  simulator::Fault refusal;
+  refusal.path = "/v1/sessions/";
+  refusal.count = 0;
+  refusal.code = "session_not_allowed";
+  refusal.message = absl::StrCat("canaryanswer about ", kPhone);
+  ASSERT_TRUE(simulator_->control().QueueFault(refusal).ok());
+  StartGateway();
+  ParkOneEvent();
+  DriveSends();
+  DriveWebhooks();
+  HttpsClient client(pem_.certificate);
+  const std::string page = absl::StrCat("https://", gateway_->admin_address());
+  const auto shows = [](std::vector<std::string> words) {
+    return [words = std::move(words)](absl::string_view text) {
+      return std::all_of(words.begin(), words.end(),
+                         [&](const std::string& word) { return absl::StrContains(text, word); });
+    };
+  };
+
+  const auto live = client.GetUntil(page + "/live", shows({"SESSION_NOT_ALLOWED", "\"parked\":1"}));
+  ASSERT_TRUE(live.ok()) << live.status();
+  Examine("/live", live->body);
+
+  auto tail = client.GetUntil(page + "/events", shows({"…32", "canarystatus", "canaryevent"}));
+  ASSERT_TRUE(tail.ok()) << tail.status();
+  // aulm's own words for a kind and for a status are what the tail is for.
+  absl::StrReplaceAll({{"canarystatus", ""}, {"canaryevent with words", ""}}, &tail->body);
+  Examine("/events", tail->body);
+  const auto refused = client.Get(page + "/events?type=canaryfilter&id=+966598765432");
+  ASSERT_TRUE(refused.ok()) << refused.status();
+  Examine("a refused filter", refused->body);
+
+  const auto parked = client.Get(page + "/parked?subscription=shop%2Fbot");
+  ASSERT_TRUE(parked.ok()) << parked.status();
+  EXPECT_THAT(parked->body, testing::HasSubstr("cursor:"));
+  Examine("/parked", parked->body);
+  Examine("the log", ReadAll(folder_ + "/gateway.log"));
 }
 
 TEST_F(SecrecyTest, SecretsThatWereReplacedAreNoLongerInMemory) {
