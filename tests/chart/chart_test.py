@@ -1,10 +1,11 @@
-"""Tests the chart without a cluster: lint, golden files, refused values, schemas, kube-score, rules, the program itself.
+"""Tests the chart without a cluster: lint, golden files, refused values, schemas, references, kube-score, rules, the program itself.
 
 Runs by the Python of `./dev tool chart`, beside which lie helm, helm-unittest, kube-score and promtool. AULM_GATEWAY_BIN is
 the folder of aulm-gateway. With UPDATE_GOLDEN=1 the golden files are written anew.
 """
 
 import contextlib
+import copy
 import functools
 import hashlib
 import json
@@ -20,6 +21,8 @@ import urllib.request
 
 import kubernetes_validate
 import yaml
+
+import references
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -62,6 +65,12 @@ def metric_names(expressions):
     """The names of our and of gRPC's metrics in PromQL, without the suffixes of a histogram's series."""
     names = re.findall(r"\b(?:aulm|grpc_server|process)_[a-z_]+(?![a-z_:])", " ".join(expressions))
     return {re.sub(r"_(bucket|sum|count)$", "", name) for name in names if not name.startswith("aulm_gateway_webhook_")}
+
+
+def dashboard_expressions():
+    dashboard = json.loads((CHART / "files/dashboard.json").read_text())
+    asked = [target for panel in dashboard["panels"] for target in panel.get("targets", [])]
+    return [each["expr"] for each in asked + dashboard["annotations"]["list"]]
 
 
 class RenderTest(unittest.TestCase):
@@ -158,6 +167,39 @@ class ObjectsTest(unittest.TestCase):
             for name, nested in value.items():
                 self.assertIn(name, known, where)
                 self.check_fields(nested, known[name], f"{where}.{name}")
+
+    def test_what_objects_refer_to_is_there(self):
+        of_the_user = {
+            "extras": ["gw-aulm-gateway has no ConfigMap authorities", "gw-aulm-gateway has no ConfigMap proxies"],
+            "scheduling": ["messages has no service account messages"],
+        }
+        for path in VALUES:
+            with self.subTest(path.stem):
+                self.assertEqual(references.dangling(objects(rendered(path))), of_the_user.get(path.stem, []))
+
+    def test_a_reference_to_nothing_is_found(self):
+        def broken(kind, change):
+            copies = copy.deepcopy([o for name in ("monitoring", "ingress", "jetstream-autoscaling")
+                                    for o in objects(rendered(HERE / f"values/{name}.yaml"))])
+            self.assertEqual(references.dangling(copies), [])
+            change(next(o for o in copies if o["kind"] == kind)["spec"])
+            return references.dangling(copies)
+
+        def container(spec):
+            return spec["template"]["spec"]["containers"][0]
+
+        for kind, change in {
+            "Service": lambda spec: spec["selector"].update(app="other"),
+            "NetworkPolicy": lambda spec: spec["podSelector"]["matchLabels"].update(app="other"),
+            "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"].update(app="other"),
+            "HorizontalPodAutoscaler": lambda spec: spec["scaleTargetRef"].update(name="other"),
+            "ServiceMonitor": lambda spec: spec["endpoints"][0].update(port="other"),
+            "Ingress": lambda spec: spec["rules"][0]["http"]["paths"][0]["backend"]["service"].update(name="other"),
+            "StatefulSet": lambda spec: container(spec)["volumeMounts"][0].update(name="other"),
+            "Deployment": lambda spec: container(spec)["ports"].clear(),
+        }.items():
+            with self.subTest(kind):
+                self.assertNotEqual(broken(kind, change), [])
 
     def test_kube_score_finds_nothing(self):
         for path in VALUES:
@@ -323,14 +365,31 @@ class ProgramTest(unittest.TestCase):
 
     def test_alerts_and_dashboard_use_metrics_that_exist(self):
         rules = of_kind(rendered(HERE / "values/monitoring.yaml"), "PrometheusRule")[0]["spec"]["groups"]
-        dashboard = json.loads((CHART / "files/dashboard.json").read_text())
-        used = metric_names([rule["expr"] for group in rules for rule in group["rules"]])
-        used |= metric_names([t["expr"] for panel in dashboard["panels"] for t in panel.get("targets", [])])
+        used = metric_names([rule["expr"] for group in rules for rule in group["rules"]] + dashboard_expressions())
         self.assertGreater(len(used), 20)
-        exist = set(re.findall(r"^# TYPE (\S+)", self.metrics, re.M))
-        # Those of accounts, sessions and subscriptions begin with the first of them.
-        exist |= {name for source in (ROOT / "service").rglob("*.cc") for name in re.findall(r'"(aulm_\w+)"', source.read_text())}
-        self.assertEqual(used - exist, set())
+        self.assertEqual(used - self.families, set())
+
+    @functools.cached_property
+    def families(self):
+        """Every metric that the program can have: those of accounts, sessions and subscriptions begin with the first of them."""
+        # A name and the words of its HELP.
+        registered = re.compile(r'"((?:aulm|process)_\w+)"[),]\s*(?:\.Help\()?"[A-Z1]')
+        of_sources = {n for source in (ROOT / "service").rglob("*.cc") for n in registered.findall(source.read_text())}
+        self.assertGreater(len(of_sources), 80)
+        return of_sources | set(re.findall(r"^# TYPE (\S+)", self.metrics, re.M))
+
+    def test_every_metric_has_its_place_on_the_dashboard(self):
+        excused = {
+            "process_virtual_memory_bytes",  # reserved, not used: resident memory is shown
+        }
+        self.assertEqual(self.families - metric_names(dashboard_expressions()), excused)
+
+    def test_the_dashboard_asks_prometheus_for_what_it_understands(self):
+        expressions = [re.sub(r"\$__(rate_interval|range)", "5m", expression) for expression in dashboard_expressions()]
+        rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(expressions)]
+        with tempfile.TemporaryDirectory() as folder:
+            pathlib.Path(folder, "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+            run("promtool", "check", "rules", "rules.yaml", cwd=folder)
 
     def test_limits_and_pacing_are_fields_of_the_configuration_file(self):
         proto = (ROOT / "proto/aulm/gateway/config/v1/gateway_config.proto").read_text()

@@ -242,6 +242,12 @@ alerts:
     severity: warning
     summary: A secret file cannot be used.
     description: {{ printf "The file of account %s's %s holds nothing usable. The old content stays in force until the pod restarts, which would then fail." $account "{{ $labels.secret }}" | quote }}
+  - alert: AulmGatewayTlsFilesBroken
+    expr: max by (namespace, job, pod, listener) (aulm_gateway_tls_files_broken{ {{- $s -}} }) > 0
+    for: 5m
+    severity: warning
+    summary: A listener's certificate or key cannot be used.
+    description: {{ printf "The TLS files of the %s listener on %s make no pair that can be used. The last ones that could stay in force, until they end or the pod restarts, which would then fail." "{{ $labels.listener }}" $pod | quote }}
   {{- if and (eq .Values.store.type "sqlite") .Values.store.persistence.enabled }}
   {{- $claim := .Values.store.persistence.existingClaim | default (printf "store-%s-0" (include "aulm-gateway.fullname" .)) }}
   - alert: AulmGatewayVolumeFilling
