@@ -4,6 +4,8 @@
 ARG BASE=docker.io/library/debian:12
 FROM ${BASE} AS build
 WORKDIR /src
+# A compiler cache knows the language of its messages.
+ENV LANG=C.UTF-8
 COPY packages.txt ./
 RUN apt-get -q update \
  && sed -n 's/^build: //p' packages.txt | DEBIAN_FRONTEND=noninteractive xargs apt-get -q -y --no-install-recommends install
