@@ -228,6 +228,15 @@ describe("a gateway at work", () => {
     await page.locator("#parked").waitFor({ state: "hidden" });
   });
 
+  test("gives a caller's own subscription its command with the caller's token", async () => {
+    const page = await open(world);
+    const commands = await page.evaluate(async () => {
+      const { subscriptionCommand } = await import("/format.js");
+      return [subscriptionCommand("replay", "shop/bot", "--all"), subscriptionCommand("parked", "bot")];
+    });
+    assert.deepEqual(commands, ["aulmctl --token-file shop.token subscriptions replay bot --all", "aulmctl subscriptions parked bot"]);
+  });
+
   test("says so when the gateway goes away, and comes back with it", async () => {
     const page = await open(world);
     await world.stopGateway();

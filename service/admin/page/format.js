@@ -47,3 +47,11 @@ export const timeOfDay = (at) => clock.format(new Date(at));
 
 // The part of an id by which people know it.
 export const shortId = (id) => (id && id.length > 13 ? `…${id.slice(-12)}` : id);
+
+// The aulmctl line that does `verb` with a subscription. One that a caller made, here under CALLER/NAME, only that caller's
+// token finds, under its own name.
+export function subscriptionCommand(verb, ownedName, ...rest) {
+  const slash = ownedName.indexOf("/");
+  const token = slash < 0 ? [] : ["--token-file", `${ownedName.slice(0, slash)}.token`];
+  return ["aulmctl", ...token, "subscriptions", verb, ownedName.slice(slash + 1), ...rest].join(" ");
+}

@@ -1,7 +1,7 @@
 // Parked events: a part for each subscription that has some, whose events are asked for when it is opened.
 
 import { byId, make, row, setText } from "./dom.js";
-import { count, shortId, timeOfDay } from "./format.js";
+import { count, shortId, subscriptionCommand, timeOfDay } from "./format.js";
 
 function command(text) {
   const code = make("code", {}, text);
@@ -22,7 +22,7 @@ function command(text) {
 function table(name, parked) {
   const body = make("tbody");
   for (const event of parked.events) {
-    const line = `aulmctl subscriptions replay ${name} --event ${event.cursor}`;
+    const line = subscriptionCommand("replay", name, `--event ${event.cursor}`);
     body.append(
       row([
         { text: `${new Date(event.parked).toISOString().slice(0, 10)} ${timeOfDay(event.parked)}`, label: "Parked", class: "mono" },
@@ -45,7 +45,7 @@ async function load(details, name) {
     const parked = await answer.json();
     if (!answer.ok) throw new Error(parked.error.message);
     place.replaceChildren(table(name, parked));
-    if (parked.more) place.append(make("p", { class: "note" }, `The oldest ${parked.events.length} are shown. All of them: aulmctl subscriptions parked ${name}`));
+    if (parked.more) place.append(make("p", { class: "note" }, `The oldest ${parked.events.length} are shown. All of them: ${subscriptionCommand("parked", name)}`));
   } catch (error) {
     place.replaceChildren(make("p", { class: "empty" }, `They cannot be shown: ${error.message}`));
   }
@@ -61,7 +61,7 @@ export function showParked(subscriptions) {
   for (const { name, parked: number } of parked) {
     let details = [...list.children].find((each) => each.dataset.name === name);
     if (details === undefined) {
-      details = make("details", { "data-name": name }, make("summary"), command(`aulmctl subscriptions replay ${name} --all`), make("div", { class: "place" }));
+      details = make("details", { "data-name": name }, make("summary"), command(subscriptionCommand("replay", name, "--all")), make("div", { class: "place" }));
       details.addEventListener("toggle", () => details.open && load(details, name));
       list.append(details);
     }
