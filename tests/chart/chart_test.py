@@ -363,10 +363,12 @@ class ProgramTest(unittest.TestCase):
                        labels <= set(re.findall(r'\w+="[^"]*"', line)) for code in re.findall(r'grpc_code="(\w+)"', line)}
             self.assertIn("OK", handled, method)
 
-    def test_alerts_and_dashboard_use_metrics_that_exist(self):
+    def test_alerts_dashboard_and_autoscaler_use_metrics_that_exist(self):
         rules = of_kind(rendered(HERE / "values/monitoring.yaml"), "PrometheusRule")[0]["spec"]["groups"]
         used = metric_names([rule["expr"] for group in rules for rule in group["rules"]] + dashboard_expressions())
         self.assertGreater(len(used), 20)
+        scaler = of_kind(rendered(HERE / "values/jetstream-autoscaling.yaml"), "HorizontalPodAutoscaler")[0]
+        used |= {metric["pods"]["metric"]["name"] for metric in scaler["spec"]["metrics"] if "pods" in metric}
         self.assertEqual(used - self.families, set())
 
     @functools.cached_property
