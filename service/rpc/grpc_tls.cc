@@ -70,8 +70,10 @@ grpc_ssl_certificate_config_reload_status GrpcTls::Fetch(grpc_ssl_server_certifi
   if (!is_new_) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   std::string key(material_.key.Reveal());  // gRPC wants text that ends in a zero
   const grpc_ssl_pem_key_cert_pair pair{key.c_str(), material_.certificate_chain.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      material_.client_ca.empty() ? nullptr : material_.client_ca.c_str(), &pair, 1);
+  // gRPC 1.51 aborts the process where a fetched configuration names no authorities. Without client certificates it
+  // asks for none, and what stands here is read and never used.
+  const std::string& client_ca = material_.client_ca.empty() ? material_.certificate_chain : material_.client_ca;
+  *config = grpc_ssl_server_certificate_config_create(client_ca.c_str(), &pair, 1);
   OPENSSL_cleanse(key.data(), key.size());
   is_new_ = false;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;

@@ -98,6 +98,33 @@ TEST_F(GrpcTlsTest, WithTokensACertificateIsAskedForAndVerifiedWhenItIsShown) {
   EXPECT_EQ(Call(accounts_.Tls(other.Issue("DNS:a.example"))).error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+// As "use TLS" of docs/callers.md: the callers have tokens, and no certificates.
+TEST_F(GrpcTlsTest, WithoutAuthoritiesNoCertificateIsAskedFor) {
+  accounts_.WriteToken("shop", "token-of-shop");
+  gateway_.emplace(accounts_.StartGateway("gateway", R"("listeners": {"grpc": {"tls": {
+      "certificate_file": "$D/server.crt", "key_file": "$D/server.key"}}},
+      "callers": [{"name": "shop", "token_sha256_file": "$D/shop", "methods": ["*"], "accounts": ["*"],
+                   "session_ids": ["*"]}])"));
+  const auto read = [this](const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    grpc::ClientContext context;
+    SetLimit(context);
+    context.AddMetadata("authorization", "Bearer token-of-shop");
+    const grpc::Status status =
+        ContractCalls().at("ReadEvents")(Connect(gateway_->grpc_address(), credentials), context, "");
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    if (!status.ok()) return std::string();
+    const auto shown = context.auth_context()->FindPropertyValues("x509_pem_cert");
+    return shown.empty() ? "" : std::string(shown.front().data(), shown.front().size());
+  };
+  read(accounts_.Tls());
+  read(accounts_.Tls(orders_));                                         // one that a client has is not looked at
+  EXPECT_EQ(AnswerOf(Call(accounts_.Tls())).reason, "CALLER_UNKNOWN");  // nor does it say who calls
+  EXPECT_EQ(AnswerOf(Call(accounts_.Tls(orders_))).reason, "CALLER_UNKNOWN");
+  const TestCertificatePem fresh = accounts_.authority().Issue("IP:127.0.0.1");
+  accounts_.WriteCertificate("server", fresh);
+  while (read(accounts_.Tls()) != fresh.certificate && !HasFailure()) continue;
+}
+
 // Calls without end, on connections that stay and on ever new ones, and a stream, until it is stopped.
 class Load {
  public:
