@@ -84,6 +84,10 @@ void CurlLoop::Start(HttpTransport::ExchangeId id, HttpRequest request, std::sha
     exchange->OnDone(HttpFailure{HttpFailure::Reason::kStopped, false, "the transport is stopping"});
     return;
   }
+  if (request.deadline <= absl::Now()) {  // nobody waits for it any more: written now, it would only make a doubt
+    exchange->OnDone(HttpFailure{HttpFailure::Reason::kDeadline, false, "no answer in time"});
+    return;
+  }
   std::unique_ptr<CurlTransfer> transfer;
   if (pool_.empty()) {
     transfer = std::make_unique<CurlTransfer>(options_);

@@ -68,6 +68,21 @@ TEST(CourseTest, ADeadlineThatHasPassedAlreadyIsNotSent) {
   EXPECT_EQ(OutcomeOf(client.SendText("hi", absl::Seconds(-1)).status()), Outcome::kNotSent);
 }
 
+// Although there is a connection, on which it would be written at once.
+TEST(CourseTest, ARequestWhoseDeadlineHasPassedIsNotWritten) {
+  ScriptedServer server([](Connection& connection) {
+    while (connection.ReadRequest()) connection.Write(Accepted("one"));
+  });
+  AulmTestClient client(server.base_url());
+  ASSERT_TRUE(client.SendText("in time").ok());
+  const absl::Status status = client.SendText("too late", absl::Seconds(-1)).status();
+  EXPECT_EQ(ReasonOf(status), "CALL_DEADLINE");
+  EXPECT_EQ(OutcomeOf(status), Outcome::kNotSent);
+  ASSERT_TRUE(client.SendText("in time again").ok());
+  EXPECT_EQ(server.requests().size(), 2);
+  EXPECT_EQ(server.connections(), 1);
+}
+
 TEST(CourseTest, ADeadlineAfterTheRequestIsWrittenDetachesAndTheAnswerStillComes) {
   HoldingServer server;
   AulmTestClient client(server.base_url());
