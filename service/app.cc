@@ -536,7 +536,9 @@ absl::Status CheckStore(const Settings& settings) {
   prometheus::Registry registry;
   SystemClock clock;
   SystemRandom random;
-  absl::StatusOr<Store> store = OpenStore(ToStoreOptions(settings), clock, random, registry);
+  StoreOptions options = ToStoreOptions(settings);
+  options.must_exist = true;
+  absl::StatusOr<Store> store = OpenStore(options, clock, random, registry);
   if (!store.ok()) return store.status();
   return store->full_check();
 }

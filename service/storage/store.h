@@ -35,6 +35,9 @@ struct StoreOptions {
   // How long a delivery id is known, whatever became of its event.
   absl::Duration dedupe_retention = absl::Hours(30 * 24);
 
+  // An embedded store that is not there is NOT_FOUND, rather than made.
+  bool must_exist = false;
+
   // Appends that may wait for the disk; more are refused with RESOURCE_EXHAUSTED.
   size_t max_queued_appends = 8192;
   size_t max_queued_bytes = 64 << 20;

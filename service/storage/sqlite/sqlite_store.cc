@@ -27,6 +27,12 @@ absl::Status MakeFolder(const std::string& folder) {
                                              "; name another in store.url"));
 }
 
+bool HoldsSomething(const std::string& file) {
+  std::error_code error;
+  const uintmax_t bytes = std::filesystem::file_size(file, error);
+  return !error && bytes > 0;
+}
+
 // 64 random bits that are not 0.
 uint64_t RandomNumber(Random& random) {
   const std::string uuid = random.Uuid();
@@ -39,11 +45,15 @@ uint64_t RandomNumber(Random& random) {
 absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& folder, const StoreOptions& options,
                                                                Clock& clock, Random& random,
                                                                prometheus::Registry& registry) {
+  const std::string file = absl::StrCat(folder, "/gateway.db");
+  if (options.must_exist && !HoldsSomething(file)) {
+    return absl::NotFoundError(
+        absl::StrCat("store: there is none in ", folder, "; name the folder that holds gateway.db in store.url"));
+  }
   if (absl::Status made = MakeFolder(folder); !made.ok()) return made;
   absl::StatusOr<StoreLock> lock = StoreLock::Take(folder);
   if (!lock.ok()) return lock.status();
-  std::unique_ptr<SqliteStore> store(
-      new SqliteStore(*std::move(lock), absl::StrCat(folder, "/gateway.db"), random.Uuid(), registry));
+  std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), file, random.Uuid(), registry));
   if (absl::Status status = store->OpenTables(RandomNumber(random)); !status.ok()) return status;
   // A random beginning, so that no revision of an earlier process comes again; room for a lifetime of writes above it.
   const uint64_t first_revision = (RandomNumber(random) >> 2) | 1;

@@ -48,15 +48,15 @@ class BackupTest : public GatewayTest {
     std::filesystem::copy(backup(), store(), kWholeTree);
   }
 
-  // The words of --check-store.
-  std::string CheckStore() {
+  // The words of --check-store, which ends with this status.
+  std::string CheckStore(int status = 0) {
     auto check = ChildProcess::Start({BinaryPath("aulm-gateway"), "--check-store"},
                                      {{"AULM_API_KEY", "alm_sk_test_x"},
                                       {"AULM_WEBHOOK_SECRET", "x"},
                                       {"GATEWAY_STORE", absl::StrCat("sqlite://", store())}});
     EXPECT_TRUE(check.ok()) << check.status();
     std::string words = check->ReadLine(absl::Seconds(30)).value_or("");
-    EXPECT_EQ(check->Wait(absl::Seconds(30)).value_or(-1), 0);
+    EXPECT_EQ(check->Wait(absl::Seconds(30)).value_or(-1), status);
     return words;
   }
 
@@ -81,6 +81,11 @@ class BackupTest : public GatewayTest {
     return ids;
   }
 };
+
+TEST_F(BackupTest, AStoreThatIsNotThereIsNotSound) {
+  EXPECT_THAT(CheckStore(1), testing::HasSubstr("there is none in"));
+  EXPECT_FALSE(std::filesystem::exists(store()));
+}
 
 TEST_F(BackupTest, ARestoredStoreServesWhatItHadAndRefusesCursorsOfWhatItHasNot) {
   StartGateway();
