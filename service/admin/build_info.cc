@@ -2,7 +2,7 @@
 
 #include <curl/curl.h>
 #include <google/protobuf/stubs/common.h>
-#include <grpc/grpc.h>
+#include <grpcpp/grpcpp.h>
 #include <openssl/crypto.h>
 #include <spdlog/version.h>
 #include <sqlite3.h>
@@ -44,7 +44,7 @@ BuildInfo GetBuildInfo() {
       .compiler = Compiler(),
       .libraries =
           {
-              {"gRPC", grpc_version_string()},
+              {"gRPC", grpc::Version()},
               // protobuf refuses at the start to run with another version than its headers'.
               {"protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION)},
               {"abseil", AbseilVersion()},

@@ -134,6 +134,7 @@ TEST_F(GatewayProgramTest, PrintsItsVersionAndItsLibraries) {
   for (const std::string library : {"gRPC", "protobuf", "abseil", "curl", "OpenSSL", "SQLite", "Boost", "spdlog"}) {
     EXPECT_THAT(ended.out, HasSubstr(absl::StrCat("  ", library, " ")));
   }
+  EXPECT_THAT(ended.out, HasSubstr("  gRPC 1."));  // not its core's number
 }
 
 TEST_F(GatewayProgramTest, WarnsOfAVariableThatItDoesNotKnow) {
