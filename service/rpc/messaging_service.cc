@@ -7,6 +7,7 @@
 #include "service/aulm/image_source.h"
 #include "service/base/status_details.h"
 #include "service/rpc/get_message_call.h"
+#include "service/rpc/raw_request.h"
 #include "service/rpc/send_call.h"
 #include "service/rpc/send_validation.h"
 
@@ -53,41 +54,55 @@ MessagingService::MessagingService(const CallEnvironment& environment, size_t ma
       send_image_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "SendImage")),
       get_message_metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, kService, "GetMessage")) {}
 
+template <typename Response>
+SendCall* MessagingService::NewCall(const std::string& request_id, grpc::ByteBuffer& response,
+                                    grpc::CallbackServerContext& context, MethodMetrics& metrics) const {
+  const bool generated = request_id.empty();
+  return new SendCallOf<Response>(environment_, response, context, metrics, generated ? random_.Uuid() : request_id,
+                                  generated);
+}
+
 grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext* context,
-                                                     const v1::SendTextRequest* request,
-                                                     v1::SendTextResponse* response) {
-  auto* call = new SendCallOf<v1::SendTextResponse>(
-      environment_, *response, *context, send_text_metrics_,
-      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
+                                                     const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
+  v1::SendTextRequest request;
+  absl::Status readable = ReadRequest(*bytes, request);
+  SendCall* const call = NewCall<v1::SendTextResponse>(request.request_id(), *response, *context, send_text_metrics_);
   if (!call->Admit()) return call;
+  if (!readable.ok()) {
+    call->Refuse(std::move(readable));
+    return call;
+  }
   FieldViolations bad;
-  CheckSendText(*request, bad);
-  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
+  CheckSendText(request, bad);
+  if (absl::Status refusal = CheckSend(*call, request.session_id(), bad); !refusal.ok()) {
     call->Refuse(std::move(refusal));
     return call;
   }
-  Send send = CommonFields(*request);
-  send.message = TextMessage{request->body()};
+  Send send = CommonFields(request);
+  send.message = TextMessage{request.body()};
   call->Begin(sender_, std::move(send));
   return call;
 }
 
 grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContext* context,
-                                                      const v1::SendImageRequest* request,
-                                                      v1::SendImageResponse* response) {
-  auto* call = new SendCallOf<v1::SendImageResponse>(
-      environment_, *response, *context, send_image_metrics_,
-      request->request_id().empty() ? random_.Uuid() : request->request_id(), request->request_id().empty());
+                                                      const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
+  v1::SendImageRequest request;
+  absl::Status readable = ReadRequest(*bytes, request);
+  SendCall* const call = NewCall<v1::SendImageResponse>(request.request_id(), *response, *context, send_image_metrics_);
   if (!call->Admit()) return call;
+  if (!readable.ok()) {
+    call->Refuse(std::move(readable));
+    return call;
+  }
   FieldViolations bad;
-  CheckSendImage(*request, bad);
-  std::optional<ImageSource> image = ImageOf(*request, max_image_bytes_, bad);
-  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
+  CheckSendImage(request, bad);
+  std::optional<ImageSource> image = ImageOf(request, max_image_bytes_, bad);
+  if (absl::Status refusal = CheckSend(*call, request.session_id(), bad); !refusal.ok()) {
     call->Refuse(std::move(refusal));
     return call;
   }
-  Send send = CommonFields(*request);
-  send.message = ImageMessage{*std::move(image), request->caption()};
+  Send send = CommonFields(request);
+  send.message = ImageMessage{*std::move(image), request.caption()};
   call->Begin(sender_, std::move(send));
   return call;
 }

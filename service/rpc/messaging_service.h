@@ -18,22 +18,30 @@
 namespace aulm::gateway {
 
 // MessagingService of the contract: checks a request's fields, hands it to the sender (or asks what became of an
-// earlier send), and turns the answer back. Holds no state of its own; thread-safe.
-class MessagingService final : public v1::MessagingService::CallbackService {
+// earlier send), and turns the answer back. The sends are raw methods, so that a request that cannot be read is told
+// what is wrong with it. Holds no state of its own; thread-safe.
+class MessagingService final
+    : public v1::MessagingService::WithRawCallbackMethod_SendText<v1::MessagingService::WithRawCallbackMethod_SendImage<
+          v1::MessagingService::WithCallbackMethod_GetMessage<v1::MessagingService::Service>>> {
  public:
   // All arguments outlive the service and its calls. `max_image_bytes` are raw, before base64. GetMessage reads the log
   // on the hub's workers.
   MessagingService(const CallEnvironment& environment, size_t max_image_bytes, const AccountDirectory& accounts,
                    Sender& sender, MessageHistory& history, EventHub& hub, RpcMetrics& metrics, Random& random);
 
-  grpc::ServerUnaryReactor* SendText(grpc::CallbackServerContext* context, const v1::SendTextRequest* request,
-                                     v1::SendTextResponse* response) override;
-  grpc::ServerUnaryReactor* SendImage(grpc::CallbackServerContext* context, const v1::SendImageRequest* request,
-                                      v1::SendImageResponse* response) override;
+  grpc::ServerUnaryReactor* SendText(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                     grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* SendImage(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                      grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
                                        v1::GetMessageResponse* response) override;
 
  private:
+  // The call that answers by `response`; without a request id of the caller's, it gets a new one.
+  template <typename Response>
+  SendCall* NewCall(const std::string& request_id, grpc::ByteBuffer& response, grpc::CallbackServerContext& context,
+                    MethodMetrics& metrics) const;
+
   // The checks of an admitted send that both methods share: its fields, then whether the caller may use the session.
   absl::Status CheckSend(SendCall& call, const std::string& session_id, const FieldViolations& bad) const;
 

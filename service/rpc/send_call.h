@@ -9,6 +9,8 @@
 #include "absl/synchronization/mutex.h"
 #include "aulm/gateway/v1/message.pb.h"
 #include "aulm/gateway/v1/rate_limit.pb.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "service/messaging/send.h"
 #include "service/messaging/sender.h"
 #include "service/rpc/unary_call.h"
@@ -30,7 +32,7 @@ class SendCall : public UnaryCall {
   void OnCancel() final;
 
  protected:
-  // Fills the method's response, which gRPC owns until the call is done.
+  // Writes the method's response.
   virtual void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) = 0;
 
  private:
@@ -52,18 +54,22 @@ class SendCall : public UnaryCall {
 template <typename Response>
 class SendCallOf final : public SendCall {
  public:
-  SendCallOf(const CallEnvironment& environment, Response& response, grpc::CallbackServerContext& context,
+  // gRPC owns the response until the call is done.
+  SendCallOf(const CallEnvironment& environment, grpc::ByteBuffer& response, grpc::CallbackServerContext& context,
              MethodMetrics& metrics, std::string request_id, bool generated_id)
       : SendCall(environment, context, metrics, std::move(request_id), generated_id), response_(response) {}
 
  private:
   void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) override {
-    *response_.mutable_message() = message;
-    if (rate_limit != nullptr) *response_.mutable_rate_limit() = *rate_limit;
-    response_.set_replayed(replayed);
+    Response response;
+    *response.mutable_message() = message;
+    if (rate_limit != nullptr) *response.mutable_rate_limit() = *rate_limit;
+    response.set_replayed(replayed);
+    bool owned;
+    grpc::SerializationTraits<Response>::Serialize(response, &response_, &owned);
   }
 
-  Response& response_;
+  grpc::ByteBuffer& response_;
 };
 
 }  // namespace aulm::gateway

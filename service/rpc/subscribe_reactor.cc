@@ -5,11 +5,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "aulm/gateway/v1/event_service.pb.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
 #include "service/base/log.h"
 #include "service/base/status_details.h"
 #include "service/events/stream_spec.h"
 #include "service/events/subscriptions/owned_name.h"
+#include "service/rpc/raw_request.h"
 #include "service/rpc/status_conversion.h"
 
 namespace aulm::gateway {
@@ -18,14 +18,10 @@ namespace {
 absl::Status Cancelled() { return GatewayError(GatewayReason::kCallCancelled, "the client went away"); }
 
 // The request. The method is raw for its responses' sake, so the request comes as bytes.
-absl::StatusOr<v1::SubscribeEventsRequest> ReadRequest(const grpc::ByteBuffer& bytes) {
+absl::StatusOr<v1::SubscribeEventsRequest> RequestIn(const grpc::ByteBuffer& bytes) {
   if (!bytes.Valid()) return Cancelled();  // the client went away before its request was here
-  grpc::ByteBuffer consumed = bytes;
   v1::SubscribeEventsRequest request;
-  if (!grpc::SerializationTraits<v1::SubscribeEventsRequest>::Deserialize(&consumed, &request).ok()) {
-    return ErrorWithInfo(absl::StatusCode::kInvalidArgument, kGatewayDomain, ReasonName(GatewayReason::kInvalidField),
-                         "the request is no SubscribeEventsRequest, or one of its strings is not UTF-8");
-  }
+  if (absl::Status status = ReadRequest(bytes, request); !status.ok()) return status;
   return request;
 }
 
@@ -51,7 +47,7 @@ absl::StatusOr<std::shared_ptr<FrameSource>> SubscribeReactor::OpenSource(const 
   if (!caller.ok()) return caller.status();
   caller_ = *caller;
   if (absl::Status status = caller_->MayCall(environment_.method_metrics.method()); !status.ok()) return status;
-  const absl::StatusOr<v1::SubscribeEventsRequest> request = ReadRequest(bytes);
+  const absl::StatusOr<v1::SubscribeEventsRequest> request = RequestIn(bytes);
   if (!request.ok()) return request.status();
   if (request->subscription().empty() || environment_.subscriptions == nullptr) {
     absl::StatusOr<StreamSpec> spec = CheckRequest(*request, begun_);

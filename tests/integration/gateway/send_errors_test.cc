@@ -1,12 +1,14 @@
 // Every row of the error table, over the wire: aulm's answer goes in at one end, the gRPC status comes out at the
 // other.
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/integration/gateway/gateway_fixture.h"
@@ -95,6 +97,52 @@ TEST_P(SendErrorTest, ArrivesTyped) {
     EXPECT_EQ(pushback->second, row.pushback);
   }
   EXPECT_LE(seen.detail_bytes, 2048u);
+}
+
+class UnreadableSendTest : public GatewayTest {
+ protected:
+  // What SendText or SendImage says to these bytes.
+  SeenError Send(const std::string& method, const std::string& bytes) {
+    grpc::GenericStub stub(grpc::CreateChannel(gateway_->grpc_address(), grpc::InsecureChannelCredentials()));
+    grpc::ClientContext context;
+    SetLimit(context);
+    grpc::CompletionQueue queue;
+    const grpc::Slice slice(bytes);
+    const auto call = stub.PrepareUnaryCall(&context, absl::StrCat("/aulm.gateway.v1.MessagingService/", method),
+                                            grpc::ByteBuffer(&slice, 1), &queue);
+    call->StartCall();
+    grpc::ByteBuffer response;
+    grpc::Status status;
+    call->Finish(&response, &status, this);
+    void* tag;
+    bool ok;
+    queue.Next(&tag, &ok);
+    message_ = status.error_message();
+    return See(status, context);
+  }
+
+  std::string message_;
+};
+
+TEST_F(UnreadableSendTest, IsRefusedByName) {
+  StartGateway();
+  v1::SendTextRequest text = Text("+966512345678");
+  text.set_request_id("caller-1");
+  const std::string good = text.SerializeAsString();
+  const std::string bad_body = std::string("\x1a\x02") + "a\xff";                    // body
+  const std::string bad_label = std::string("\x2a\x07\x0a\x01k\x12\x02") + "a\xff";  // labels
+
+  const SeenError seen = Send("SendText", good + bad_body + bad_label);
+  EXPECT_EQ(seen.code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(seen.reason, "INVALID_FIELD");
+  EXPECT_EQ(seen.metadata.at("outcome"), "not_sent");
+  EXPECT_FALSE(seen.metadata.at("request_id").empty());
+  EXPECT_EQ(message_, "body: must be UTF-8; labels.value: must be UTF-8");
+
+  EXPECT_EQ(Send("SendText", good + "\x1a\x7f").code, grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(message_, "the request is no SendTextRequest, or one of its strings is not UTF-8");
+  EXPECT_EQ(Send("SendImage", "\x0a\x7f").metadata.at("outcome"), "not_sent");
+  EXPECT_EQ(message_, "the request is no SendImageRequest, or one of its strings is not UTF-8");
 }
 
 using grpc::StatusCode;

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "google/protobuf/message.h"
+#include "grpcpp/support/byte_buffer.h"
+
+namespace aulm::gateway {
+
+// Reads the request of a raw method, one whose request comes as bytes. (Where the method is not raw, gRPC 1.51 answers
+// a request that it cannot read by UNIMPLEMENTED, without a word.) Errors: INVALID_ARGUMENT, reason INVALID_FIELD,
+// naming each string that is not UTF-8, or else saying that the bytes are no such message; the request is empty then.
+absl::Status ReadRequest(const grpc::ByteBuffer& bytes, google::protobuf::Message& request);
+
+}  // namespace aulm::gateway
