@@ -105,6 +105,18 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// --health.
+int TellHealth(const std::optional<std::filesystem::path>& config) {
+  const absl::StatusOr<AdminListenerSettings> admin = LoadAdminListener(config, ProcessEnvironment());
+  if (!admin.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(admin.status().message()).c_str());
+    return kExitBadSettings;
+  }
+  const absl::Status ready = AskReadiness(*admin);
+  std::printf("%s\n", ready.ok() ? "ready" : std::string(ready.message()).c_str());
+  return ready.ok() ? 0 : kExitNotReady;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -113,6 +125,7 @@ int main(int argc, char** argv) {
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
   const CommandLine command_line = ParseCommandLine(argc, argv);
+  if (command_line.health) return TellHealth(command_line.config);
   const absl::StatusOr<Settings> settings = LoadSettings(command_line.config, ProcessEnvironment());
   if (!settings.ok()) {
     std::fprintf(stderr, "%s\n", std::string(settings.status().message()).c_str());
@@ -125,11 +138,6 @@ int main(int argc, char** argv) {
   if (command_line.check_config) {
     std::printf("the settings are sound\n");
     return 0;
-  }
-  if (command_line.health) {
-    const absl::Status ready = AskReadiness(settings->admin);
-    std::printf("%s\n", ready.ok() ? "ready" : std::string(ready.message()).c_str());
-    return ready.ok() ? 0 : kExitNotReady;
   }
   if (command_line.check_store) {
     const absl::Status sound = CheckStore(*settings);

@@ -1,6 +1,8 @@
 #include "service/config/load_settings.h"
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "service/config/config_json.h"
@@ -18,11 +20,9 @@ std::string FindFile(const std::optional<std::filesystem::path>& file, const Env
   return variable == environment.end() ? "" : variable->second;
 }
 
-}  // namespace
-
-absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>& file,
-                                      const Environment& environment) {
-  Problems problems;
+// As LoadSettings, but what is wrong is added to `problems`; nullopt when the file itself cannot be read.
+std::optional<Settings> ReadSettings(const std::optional<std::filesystem::path>& file, const Environment& environment,
+                                     Problems& problems) {
   config::v1::GatewayConfig config;
   if (const std::string path = FindFile(file, environment); !path.empty() || file.has_value()) {
     const auto text = ReadSecretFile(path);
@@ -34,11 +34,27 @@ absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>
       ReadConfigJson(OnOneLine(path), text->Reveal(), config, problems);
     }
     // What was not read would seem to be missing: only the file's own problems are told.
-    if (!problems.empty()) return problems.ToStatus();
+    if (!problems.empty()) return std::nullopt;
   }
-  Settings settings = MakeSettings(config, environment, ReadSecretFile, problems);
+  return MakeSettings(config, environment, ReadSecretFile, problems);
+}
+
+}  // namespace
+
+absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>& file,
+                                      const Environment& environment) {
+  Problems problems;
+  std::optional<Settings> settings = ReadSettings(file, environment, problems);
   if (!problems.empty()) return problems.ToStatus();
-  return settings;
+  return *std::move(settings);
+}
+
+absl::StatusOr<AdminListenerSettings> LoadAdminListener(const std::optional<std::filesystem::path>& file,
+                                                        const Environment& environment) {
+  Problems problems;
+  const std::optional<Settings> settings = ReadSettings(file, environment, problems);
+  if (!settings.has_value()) return problems.ToStatus();
+  return settings->admin;
 }
 
 }  // namespace aulm::gateway

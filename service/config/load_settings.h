@@ -18,4 +18,10 @@ namespace aulm::gateway {
 // holds the key". No line ever shows a secret. main prints the lines and exits with 2.
 absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>& file, const Environment& environment);
 
+// The admin listener of the gateway that runs with these settings, for who asks it something. What else is wrong with
+// them by now does not matter: while a secret's or a certificate's file is broken the gateway goes on with what it has.
+// INVALID_ARGUMENT, as above, when the file itself cannot be read.
+absl::StatusOr<AdminListenerSettings> LoadAdminListener(const std::optional<std::filesystem::path>& file,
+                                                        const Environment& environment);
+
 }  // namespace aulm::gateway

@@ -167,6 +167,12 @@ TEST_F(GatewayProgramTest, TellsWhetherItIsReadyByItsExitStatus) {
   const Ended ready = Run({"--health"}, there);
   EXPECT_EQ(ready.status, 0);
   EXPECT_EQ(ready.out, "ready\n");
+
+  // A file that is broken by now does not make the gateway unwell, which keeps what it has.
+  there.erase("AULM_API_KEY");
+  there["AULM_API_KEY_FILE"] = absl::StrCat(folder_, "/gone");
+  EXPECT_EQ(Run({"--health"}, there).status, 0);
+  EXPECT_EQ(Run({"--health", "--config", absl::StrCat(folder_, "/gone")}, there).status, 2);
 }
 
 TEST_F(GatewayProgramTest, WaitsAfterSigtermWhileOnlyHealthSaysNo) {
