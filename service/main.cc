@@ -136,6 +136,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (command_line.check_config) {
+    for (const std::string& warning : settings->warnings) std::fprintf(stderr, "%s\n", warning.c_str());
     std::printf("the settings are sound\n");
     return 0;
   }

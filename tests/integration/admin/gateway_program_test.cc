@@ -204,6 +204,11 @@ TEST_F(GatewayProgramTest, ChecksItsSettingsWithoutStarting) {
   const Ended bad = Run({"--check-config", "--config", Write("bad.json", R"({"limits": {"straems": 5}})")}, account);
   EXPECT_EQ(bad.status, 2);
   EXPECT_THAT(bad.err, HasSubstr("limits.straems: "));
+  std::map<std::string, std::string> slip = account;
+  slip["GATEWAY_GRPC_LISTN"] = "127.0.0.1:1";
+  const Ended warned = Run({"--check-config"}, slip);
+  EXPECT_EQ(warned.status, 0);
+  EXPECT_THAT(warned.err, HasSubstr("GATEWAY_GRPC_LISTN: not a variable of the gateway"));
 }
 
 TEST_F(GatewayProgramTest, ServesThePageAndItsOverview) {
