@@ -13,7 +13,17 @@ from pathlib import Path
 
 import grpc
 
-from aulm.gateway import CallError, Client, CursorStore, FileCursorStore, MemoryCursorStore, Notices, Outcome, v1
+from aulm.gateway import (
+    CallError,
+    Client,
+    CursorStore,
+    FileCursorStore,
+    MemoryCursorStore,
+    Notices,
+    Outcome,
+    SharedConsumer,
+    v1,
+)
 from aulm.gateway.position import Position
 
 from fake_gateway import FakeGateway, GatewayError, batch, broken, drain, event, shared, started, stream_of
@@ -235,6 +245,15 @@ class SubscribeTest(ClientTest):
                 pass
             self.assertEqual(store.cursor, position)
 
+    def test_iteration_that_is_stopped_saves_the_position(self) -> None:
+        self.gateway.streams = [stream_of(batch("2", event("1"), event("2")))]
+        store = MemoryCursorStore()
+        follower = self.client.subscribe(cursor_store=store, save_interval=timedelta(hours=1))
+        for one in follower:
+            if one.cursor == b"2":
+                follower.stop()
+        self.assertEqual(store.cursor, b"2")
+
     @staticmethod
     def _raise() -> None:
         raise InterruptedError
@@ -256,6 +275,39 @@ class SubscribeTest(ClientTest):
             store.load()
         store.save(b"\x00\xff\x01")
         self.assertEqual(store.load(), b"\x00\xff\x01")
+
+    def test_store_that_cannot_be_written_ends(self) -> None:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        frames = stream_of(batch("1", event("1")), batch("2", event("2")))
+        for interval in (timedelta(0), timedelta(hours=1)):  # at the event, and at the end
+            self.gateway.streams = [frames]
+            follower = self.client.subscribe(
+                cursor_store=FileCursorStore(folder / "none" / "p"), save_interval=interval
+            )
+            stop = follower.stop
+            with self.assertRaises(FileNotFoundError):
+                follower.run(lambda event, stop=stop: stop() if event.cursor == b"2" else None)
+            self.gateway.streams = [frames]
+            with (
+                self.assertRaises(FileNotFoundError),
+                self.client.subscribe(
+                    cursor_store=FileCursorStore(folder / "none" / "p"), save_interval=interval
+                ) as events,
+            ):
+                for one in events:
+                    if one.cursor == b"2":
+                        break
+
+    def test_handlers_own_error_goes_before_the_stores(self) -> None:
+        self.gateway.streams = [stream_of(batch("2", event("1"), event("2")))]
+        follower = self.client.subscribe(cursor_store=FileCursorStore("/none/p"), save_interval=timedelta(hours=1))
+        with self.assertRaises(InterruptedError):
+            follower.run(lambda event: self._raise() if event.cursor == b"2" else None)
+
+    def test_shared_subscription_is_no_followers(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        with self.assertRaisesRegex(CallError, "SUBSCRIPTION_MODE: .*orders has mode SHARED: use Client.consume"):
+            self.cursors(1, v1.SubscribeEventsRequest(subscription="orders"))
 
     def test_token_that_cannot_be_had_ends(self) -> None:
         def token() -> str:
@@ -355,6 +407,38 @@ class ConsumeTest(ClientTest):
         self.gateway.streams = [stream_of(shared("1", "a"))]
         with self.assertRaisesRegex(TypeError, "the handler returned int"):
             self.client.consume("orders").run(lambda _: ACK)  # type: ignore[arg-type,return-value]
+
+    def test_settlement_that_settles_nothing_ends(self) -> None:
+        self.gateway.streams = [stream_of(shared("1", "a"))]
+        for action in (v1.SETTLEMENT_ACTION_UNSPECIFIED, EXTEND):
+            with self.assertRaisesRegex(ValueError, "ACK, RETRY, PARK or SKIP"):
+                self.client.consume("orders").run(lambda _, action=action: v1.Settlement(action=action))
+
+    def test_cursor_subscription_is_no_consumers(self) -> None:
+        self.gateway.mode = v1.SUBSCRIPTION_MODE_CURSOR
+        with self.assertRaisesRegex(CallError, "orders has mode CURSOR: use Client.subscribe") as raised:
+            self.client.consume("orders").run(lambda _: None)
+        self.assertEqual(raised.exception.code, grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertEqual(self.gateway.subscriptions, [])
+
+    def test_failed_handler_is_told_or_else_logged(self) -> None:
+        logging.disable(logging.NOTSET)
+        told: list[tuple[str, v1.Delivery]] = []
+        for notices in (None, Notices(handler_failed=lambda error, delivery: told.append((str(error), delivery)))):
+            self.gateway.streams = [stream_of(shared("1", "a"))]
+            consumer = self.client.consume("orders", notices=notices)
+
+            def handle(_: v1.Delivery, consumer: SharedConsumer = consumer) -> None:
+                consumer.stop()
+                raise ValueError("failed")
+
+            if notices is None:
+                with self.assertLogs("aulm.gateway", "ERROR"):
+                    consumer.run(handle)
+            else:
+                with self.assertNoLogs("aulm.gateway"):
+                    consumer.run(handle)
+        self.assertEqual([(words, delivery.ack_token) for words, delivery in told], [("failed", b"1")])
 
     def test_handler_that_exits_ends(self) -> None:
         self.gateway.streams = [stream_of(shared("1", "a"))]

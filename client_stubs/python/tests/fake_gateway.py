@@ -57,6 +57,7 @@ class FakeGateway(
     def __init__(self) -> None:
         self.sends: list[GatewayError | None] = [None]
         self.streams: list[Stream] = []
+        self.mode = v1.SUBSCRIPTION_MODE_SHARED
         self.acknowledging: Callable[[], GatewayError | None] = lambda: None
         self.send_requests: list[v1.SendTextRequest] = []
         self.subscriptions: list[v1.SubscribeEventsRequest] = []
@@ -95,6 +96,8 @@ class FakeGateway(
 
     def GetSubscription(self, request: v1.GetSubscriptionRequest, context: Any) -> v1.GetSubscriptionResponse:
         response = v1.GetSubscriptionResponse()
+        response.subscription.name = request.name
+        response.subscription.mode = self.mode
         response.subscription.ack_deadline.FromMilliseconds(60)
         return response
 

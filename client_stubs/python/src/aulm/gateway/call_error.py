@@ -97,9 +97,23 @@ def call_error(error: grpc.RpcError) -> CallError:
     return result
 
 
+def may_pass(error: Exception) -> bool:
+    """True for what the same call, repeated, may well not meet again."""
+    return isinstance(error, CallError) and error.code in _MAY_PASS
+
+
+_MAY_PASS = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
+
+
 def not_made(code: grpc.StatusCode, message: str) -> CallError:
     """The error of a call that the client itself did not make: nothing was sent."""
     return CallError(code=code, message=message, outcome=Outcome.NOT_SENT)
+
+
+def wrong_mode(subscription: str, mode: str, use: str) -> CallError:
+    """The error of following a durable subscription in the way of the other mode."""
+    message = f"the subscription {subscription} has mode {mode}: use {use}"
+    return CallError(code=grpc.StatusCode.FAILED_PRECONDITION, reason="SUBSCRIPTION_MODE", message=message)
 
 
 def failed_send_outcome(error: CallError) -> Outcome:

@@ -226,7 +226,7 @@ class Client:
         return SharedConsumer(
             self.events.SubscribeEvents,
             lambda acknowledgement: self._read(self.events.AcknowledgeEvents, acknowledgement, None),
-            lambda: self._ack_deadline(subscription),
+            lambda: self._get_subscription(subscription),
             request,
             connecting=Connecting(self._watched),
             is_closed=lambda: self._watched.closed,
@@ -235,10 +235,8 @@ class Client:
             notices=notices or Notices(),
         )
 
-    def _ack_deadline(self, name: str) -> float:
-        request = v1.GetSubscriptionRequest(name=name)
-        subscription = self._read(self.subscriptions.GetSubscription, request, None).subscription
-        return subscription.ack_deadline.ToTimedelta().total_seconds() or 30.0
+    def _get_subscription(self, name: str) -> v1.Subscription:
+        return self._read(self.subscriptions.GetSubscription, v1.GetSubscriptionRequest(name=name), None).subscription
 
     def _send(self, method: Callable[..., Response], request: Any, timeout: timedelta | None) -> Response:
         seconds = (self._send_timeout if timeout is None else timeout).total_seconds()

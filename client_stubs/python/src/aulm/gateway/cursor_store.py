@@ -12,8 +12,8 @@ from typing import Protocol
 class CursorStore(Protocol):
     """A place for one cursor: a file, or whatever the application writes its results to.
 
-    Called by one thread at a time. May block. Whatever it raises: from `load` it ends the following, from `save` it is
-    told as a notice and tried again.
+    Called by one thread at a time. May block. What it raises ends the following, and is raised there: a store that is
+    worth another try makes that by itself.
     """
 
     def load(self) -> bytes:

@@ -9,6 +9,7 @@ from types import TracebackType
 
 from . import v1
 from .backoff import Backoff
+from .call_error import wrong_mode
 from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .cursor_store import CursorStore
@@ -34,7 +35,8 @@ class EventFollower:
     An event counts as handled when the next one is asked for, or when the `with` block is left without an exception. Or
     have handlers run at the same time with `run`. Any thread may `stop` it. One use each.
 
-    CallError is raised for what trying again cannot mend: a bad request, CURSOR_EXPIRED, not allowed, not found.
+    CallError is raised for what trying again cannot mend: a bad request, CURSOR_EXPIRED, not allowed, not found. What
+    the cursor store raises is raised here too.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class EventFollower:
         self._repeats: set[bytes] = set()  # of a durable subscription: what this stream may send though we have it
         self._in_hand: Entry | None = None  # handed out by the iterator
         self._begun = False
+        self._in_block = False  # of a with statement, whose end saves the position
         self._source = FrameSource(
             self._connect,
             connecting=connecting,
@@ -81,6 +84,7 @@ class EventFollower:
 
     def __enter__(self) -> EventFollower:
         """Nothing happens yet."""
+        self._in_block = True
         return self
 
     def __exit__(
@@ -88,25 +92,28 @@ class EventFollower:
     ) -> None:
         """Stops and saves the position; the event in hand counts as handled unless an exception leaves the block."""
         self._source.stop()
-        if kind is None:
-            self.commit()
-        else:
-            self._position.save()
         self._source.close()
+        if kind is None:
+            self._handled_in_hand()
+        self._save_last(error)
 
     def __iter__(self) -> Iterator[v1.Event]:
         """The events, without an end until stopped."""
         self._begin()
         try:
-            while True:
-                self._handled_in_hand()
-                received = self._next()
-                if received is None:
-                    return
+            while (received := self._handled_then_next()) is not None:
                 self._in_hand = received[0]
                 yield received[1]
-        finally:
+        except Exception as error:
+            self._save_last(error)
+            raise
+        except GeneratorExit:
+            if not self._in_block:
+                self._position.save()
+            raise
+        else:
             self._position.save()
+        finally:
             self._source.close()
 
     def commit(self) -> None:
@@ -125,10 +132,10 @@ class EventFollower:
         def handle(received: _Received) -> None:
             try:
                 handler(received[1])
+                self._position.done(received[0])
             except BaseException:
                 self._source.stop()  # wakes the loop below
                 raise
-            self._position.done(received[0])
 
         pool = ConversationPool(handle, concurrency, _MOST_WAITING_EVENTS)
         watch = threading.Thread(target=self._close_with, args=(pool,), name="aulm-gateway-stop", daemon=True)
@@ -140,10 +147,18 @@ class EventFollower:
             self._source.stop()
             pool.close()
             pool.join()
-            self._position.save()
             self._source.close()
+        self._save_last(pool.failure)
         if pool.failure is not None:
             raise pool.failure
+
+    def _save_last(self, failure: BaseException | None) -> None:
+        """Saves the position at the end; where that fails beside `failure`, that one is told."""
+        try:
+            self._position.save()
+        except Exception:
+            if failure is None:
+                raise
 
     def _close_with(self, pool: ConversationPool[_Received]) -> None:
         """Closes the pool as soon as a stop is asked for, also while `run` waits for room in it."""
@@ -160,6 +175,10 @@ class EventFollower:
         entry, self._in_hand = self._in_hand, None
         if entry is not None:
             self._position.done(entry)
+
+    def _handled_then_next(self) -> _Received | None:
+        self._handled_in_hand()
+        return self._next()
 
     def _next(self) -> _Received | None:
         """The next event; None once stopped."""
@@ -189,6 +208,8 @@ class EventFollower:
                     self._move_to(frame.started.head_cursor)
             case "event_batch":
                 for delivery in frame.event_batch.deliveries:
+                    if delivery.ack_token:
+                        raise wrong_mode(self._request.subscription, "SHARED", "Client.consume")
                     if delivery.event.cursor in self._repeats:
                         continue
                     self._repeats = set()  # the log's order: none comes after an event that is new

@@ -23,4 +23,6 @@ class Notices:
     interrupted: Callable[[CallError, timedelta], None] | None = None
     """The stream ended (a Drain has reason "DRAINING", silence has none); it is tried again after the delay."""
     not_saved: Callable[[Exception], None] | None = None
-    """The position, or what became of deliveries, could not be saved; it is tried again."""
+    """The gateway could not take an acknowledgement; it is tried again. (A cursor store that fails ends it all.)"""
+    handler_failed: Callable[[Exception, v1.Delivery], None] | None = None
+    """Of a SharedConsumer: what a handler raised, whose delivery is tried again. None: it is logged."""

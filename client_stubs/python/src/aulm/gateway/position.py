@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from .call_error import may_pass
 from .cursor_store import CursorStore
 
 
@@ -25,7 +26,11 @@ class Entry:
 
 
 class Position:
-    """Thread-safe. Saves at most once an interval; whoever calls `done` or `save_if_due` may block on the store."""
+    """Thread-safe. Saves at most once an interval.
+
+    Whoever calls `done`, `save_if_due` or `save` may block on the store, and is raised what it raises, save what may
+    pass: a gateway that is away. That is told of, and tried again later.
+    """
 
     def __init__(
         self, store: CursorStore | None, save_interval: float, not_saved: Callable[[Exception], None] | None
@@ -94,7 +99,7 @@ class Position:
             self.save()
 
     def save(self) -> None:
-        """Saves now. A store that fails is told of, and tried again later."""
+        """Saves now."""
         if self._store is None:
             return
         with self._saving:
@@ -105,6 +110,8 @@ class Position:
             try:
                 self._store.save(cursor)
             except Exception as error:
+                if not may_pass(error):
+                    raise
                 if self._not_saved is not None:
                     self._not_saved(error)
                 return

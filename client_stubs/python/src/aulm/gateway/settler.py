@@ -6,17 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 
-import grpc
-
 from . import v1
 from .backoff import Backoff
-from .call_error import CallError
+from .call_error import CallError, may_pass
 from .notices import Notices
 
 _MOST_AT_ONCE = 1000
 # How long a consumer that stops goes on trying to settle what its handlers have done.
 _LAST_TRIES = 5.0
-_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED)
 
 
 class Settler:
@@ -76,7 +73,7 @@ class Settler:
             except CallError as error:
                 if self._notices.not_saved:
                     self._notices.not_saved(error)
-                if error.code not in _AGAIN:
+                if not may_pass(error):
                     continue
                 with self._changed:
                     if self._give_up_at is not None and time.monotonic() > self._give_up_at:

@@ -7,11 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-import grpc
-
 from . import v1
 from .backoff import Backoff
-from .call_error import CallError
+from .call_error import CallError, may_pass, wrong_mode
 from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .frame_source import FrameSource, longest_silence
@@ -22,6 +20,13 @@ from .settler import Settler
 _log = logging.getLogger("aulm.gateway")
 
 _PATIENCE = 1.0
+_USUAL_ACK_DEADLINE = 30.0
+_SETTLES = (
+    v1.SETTLEMENT_ACTION_ACK,
+    v1.SETTLEMENT_ACTION_RETRY,
+    v1.SETTLEMENT_ACTION_PARK,
+    v1.SETTLEMENT_ACTION_SKIP,
+)
 # Of one stream: the contract allows no more outstanding.
 _MOST_WAITING_DELIVERIES = 10_000
 
@@ -36,7 +41,7 @@ class SharedConsumer:
         self,
         subscribe: Callable[[v1.SubscribeEventsRequest], FrameCall],
         acknowledge: Callable[[v1.AcknowledgeEventsRequest], v1.AcknowledgeEventsResponse],
-        ack_deadline: Callable[[], float],
+        get_subscription: Callable[[], v1.Subscription],
         request: v1.SubscribeEventsRequest,
         *,
         connecting: Connecting,
@@ -45,8 +50,8 @@ class SharedConsumer:
         backoff: Backoff,
         notices: Notices,
     ) -> None:
-        """See Client.consume. `ack_deadline` asks the gateway, in seconds."""
-        self._ack_deadline = ack_deadline
+        """See Client.consume."""
+        self._get_subscription = get_subscription
         self._connecting = connecting
         self._longest_handling = longest_handling
         self._backoff = backoff
@@ -71,9 +76,10 @@ class SharedConsumer:
     def run(self, handler: Handler, *, concurrency: int = 1) -> None:
         """Calls the handler for each delivery, on up to `concurrency` threads, in order within a conversation.
 
-        A handler that raises has its delivery tried again (RETRY), which is logged. Deliveries in hand are extended
-        until their handler ends. Raises CallError for what trying again cannot mend, TypeError for what a handler
-        returned that is no Settlement, and what is no Exception (SystemExit) as the handler raised it.
+        A handler that raises has its delivery tried again (RETRY), which is logged, or told as a notice. Deliveries in
+        hand are extended until their handler ends. Raises CallError for what trying again cannot mend, such as a
+        subscription in mode CURSOR, TypeError or ValueError for what a handler returned that settles nothing, and what
+        is no Exception (SystemExit) as the handler raised it.
         """
         deadline = self._ask_ack_deadline()
         if deadline is None:
@@ -113,19 +119,26 @@ class SharedConsumer:
         """None when stopped before it could be had."""
         while not self._source.stopped:
             try:
-                return self._ack_deadline()
+                subscription = self._get_subscription()
             except CallError as error:
-                if error.code not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+                if not may_pass(error):
                     raise
                 with self._connecting:
                     self._source.wait_stopped(self._backoff.next())
+                continue
+            if subscription.mode == v1.SUBSCRIPTION_MODE_CURSOR:
+                raise wrong_mode(subscription.name, "CURSOR", "Client.subscribe with a request that names it")
+            return subscription.ack_deadline.ToTimedelta().total_seconds() or _USUAL_ACK_DEADLINE
         return None
 
     def _handle(self, handler: Handler, delivery: v1.Delivery) -> None:
         try:
             settlement = handler(delivery)
-        except Exception:
-            _log.exception("the handler of an event failed; it is delivered again (attempt %d)", delivery.attempt)
+        except Exception as error:
+            if self._notices.handler_failed:
+                self._notices.handler_failed(error, delivery)
+            else:
+                _log.exception("the handler of an event failed; it is delivered again (attempt %d)", delivery.attempt)
             settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_RETRY)
         if settlement is None:
             settlement = v1.Settlement(action=v1.SETTLEMENT_ACTION_ACK)
@@ -133,6 +146,9 @@ class SharedConsumer:
             raise TypeError(
                 f"the handler returned {type(settlement).__name__}: return None for ACK, or a v1.Settlement"
             )
+        if settlement.action not in _SETTLES:
+            name = v1.SettlementAction.Name(settlement.action)
+            raise ValueError(f"the handler returned a Settlement of {name}: its action is ACK, RETRY, PARK or SKIP")
         self._settle(delivery, settlement)
 
     def _settle(self, delivery: v1.Delivery, settlement: v1.Settlement) -> None:
