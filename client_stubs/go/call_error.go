@@ -149,6 +149,12 @@ func (e *CallError) readErrorInfo(info *errdetails.ErrorInfo) {
 	}
 }
 
+// wrongMode is the error of following a durable subscription in the way of the other mode.
+func wrongMode(subscription, mode, use string) *CallError {
+	return &CallError{Code: codes.FailedPrecondition, Reason: "SUBSCRIPTION_MODE", Outcome: OutcomeNone,
+		Message: fmt.Sprintf("the subscription %s has mode %s: use %s", subscription, mode, use)}
+}
+
 // failedSendOutcome is what a single try of a send that ended so means: as told, else by the code alone.
 func failedSendOutcome(e *CallError) Outcome {
 	if e.Outcome != OutcomeNone {

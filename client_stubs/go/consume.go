@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -42,9 +44,10 @@ type ConsumeOptions struct {
 // Consume is one of the consumers of a durable subscription in mode SHARED, which SubscriptionService.CreateSubscription makes.
 //
 // The handler says what becomes of a delivery: nil for ACK, or a Settlement with action and delay, whose token is filled in.
-// A handler that fails has its delivery tried again (RETRY), which is logged with slog. Deliveries in hand are extended
-// until their handler returns. Returns nil when ctx ends, after the handlers that run have returned and what they did was
-// settled; a *CallError for what trying again cannot mend.
+// A handler that fails has its delivery tried again (RETRY), which Notices.HandlerFailed is told, or else slog. Deliveries in
+// hand are extended until their handler returns. Returns nil when ctx ends, after the handlers that run have returned and what
+// they did was settled; a *CallError for what trying again cannot mend, such as a subscription in mode CURSOR; another error for
+// a Settlement that settles nothing.
 func (c *Client) Consume(ctx context.Context, subscription string,
 	handler func(context.Context, *gatewayv1.Delivery) (*gatewayv1.Settlement, error), options *ConsumeOptions) error {
 	var given ConsumeOptions
@@ -62,6 +65,7 @@ func (c *Client) Consume(ctx context.Context, subscription string,
 	k := &consumer{
 		handler: handler,
 		longest: given.LongestHandling,
+		notices: &given.Notices,
 		settler: newSettler(context.WithoutCancel(ctx), c, subscription, &given.Notices),
 		inHand:  map[string]time.Time{},
 	}
@@ -93,6 +97,9 @@ func (c *Client) ackDeadline(ctx context.Context, subscription string, waits *ba
 		response, err := read(ctx, c.readTimeout, c.subscriptions.GetSubscription,
 			&gatewayv1.GetSubscriptionRequest{Name: subscription})
 		if err == nil {
+			if response.GetSubscription().GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_CURSOR {
+				return 0, wrongMode(subscription, "CURSOR", "Subscribe or Events with a request that names it")
+			}
 			if deadline := response.GetSubscription().GetAckDeadline().AsDuration(); deadline > 0 {
 				return deadline, nil
 			}
@@ -115,6 +122,7 @@ func mayPass(code codes.Code) bool {
 type consumer struct {
 	handler func(context.Context, *gatewayv1.Delivery) (*gatewayv1.Settlement, error)
 	longest time.Duration
+	notices *Notices
 	settler *settler
 
 	mu     sync.Mutex
@@ -124,8 +132,9 @@ type consumer struct {
 func (k *consumer) run(ctx context.Context, source *frames, concurrency int, ackDeadline time.Duration) error {
 	handlers := newConversations(concurrency, mostOutstanding)
 	handling := context.WithoutCancel(ctx)
-	stop := context.AfterFunc(ctx, handlers.close)
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	context.AfterFunc(ctx, handlers.close)
 	settled := make(chan struct{})
 	go k.extend(ackDeadline, settled)
 	var failure error
@@ -143,8 +152,14 @@ func (k *consumer) run(ctx context.Context, source *frames, concurrency int, ack
 				k.settle(delivery, &gatewayv1.Settlement{Action: gatewayv1.SettlementAction_SETTLEMENT_ACTION_RETRY})
 			}
 			submitted := handlers.submit(&task{
-				key:     conversationOf(delivery.GetEvent()),
-				handle:  func() error { k.handle(handling, delivery); return nil },
+				key: conversationOf(delivery.GetEvent()),
+				handle: func() error {
+					err := k.handle(handling, delivery)
+					if err != nil {
+						stop() // wakes take
+					}
+					return err
+				},
 				dropped: handBack,
 			})
 			if !submitted {
@@ -153,15 +168,19 @@ func (k *consumer) run(ctx context.Context, source *frames, concurrency int, ack
 		}
 	}
 	handlers.close()
-	_ = handlers.wait() // no handler's error comes so far
+	wrong := handlers.wait()
 	k.settler.finish()
 	close(settled)
-	return failure
+	return cmp.Or(wrong, failure)
 }
 
-func (k *consumer) handle(ctx context.Context, delivery *gatewayv1.Delivery) {
+// handle fails where the handler's answer settles nothing.
+func (k *consumer) handle(ctx context.Context, delivery *gatewayv1.Delivery) error {
 	settlement, err := k.handler(ctx, delivery)
 	switch {
+	case err != nil && k.notices.HandlerFailed != nil:
+		k.notices.HandlerFailed(err, delivery)
+		settlement = &gatewayv1.Settlement{Action: gatewayv1.SettlementAction_SETTLEMENT_ACTION_RETRY}
 	case err != nil:
 		slog.ErrorContext(ctx, "aulm gateway: the handler of an event failed; it is delivered again", "error", err,
 			"attempt", delivery.GetAttempt())
@@ -169,7 +188,15 @@ func (k *consumer) handle(ctx context.Context, delivery *gatewayv1.Delivery) {
 	case settlement == nil:
 		settlement = &gatewayv1.Settlement{Action: gatewayv1.SettlementAction_SETTLEMENT_ACTION_ACK}
 	}
-	k.settle(delivery, settlement)
+	switch settlement.GetAction() {
+	case gatewayv1.SettlementAction_SETTLEMENT_ACTION_ACK, gatewayv1.SettlementAction_SETTLEMENT_ACTION_RETRY,
+		gatewayv1.SettlementAction_SETTLEMENT_ACTION_PARK, gatewayv1.SettlementAction_SETTLEMENT_ACTION_SKIP:
+		k.settle(delivery, settlement)
+		return nil
+	default:
+		return fmt.Errorf("gateway: the handler returned a Settlement of %v: its action is ACK, RETRY, PARK or SKIP",
+			settlement.GetAction())
+	}
 }
 
 func (k *consumer) settle(delivery *gatewayv1.Delivery, settlement *gatewayv1.Settlement) {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -131,4 +132,51 @@ func TestStoppingHandsBackWhatNoHandlerSaw(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+func TestCursorSubscriptionIsNoConsumers(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.mode = gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_CURSOR
+
+	err := client.Consume(t.Context(), "orders", nil, nil)
+
+	if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "use Subscribe") {
+		t.Errorf("ended with %v", err)
+	}
+	if len(fake.requests()) > 0 {
+		t.Error("a stream was opened")
+	}
+}
+
+func TestSettlementThatSettlesNothingEnds(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, streamOf(shared("1", "a")))
+
+	err := client.Consume(t.Context(), "orders", func(context.Context, *gatewayv1.Delivery) (*gatewayv1.Settlement, error) {
+		return &gatewayv1.Settlement{Action: extend}, nil
+	}, nil)
+
+	if err == nil || !strings.Contains(err.Error(), "ACK, RETRY, PARK or SKIP") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestFailedHandlerIsTold(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, streamOf(shared("1", "a")))
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := errors.New("failed")
+	var told error
+
+	err := client.Consume(ctx, "orders", func(context.Context, *gatewayv1.Delivery) (*gatewayv1.Settlement, error) {
+		return nil, failed
+	}, &ConsumeOptions{Notices: Notices{HandlerFailed: func(err error, _ *gatewayv1.Delivery) {
+		told = err
+		cancel()
+	}}})
+
+	if err != nil || told != failed {
+		t.Errorf("ended with %v, told %v", err, told)
+	}
+	settledAs(t, fake, "1", retry)
 }

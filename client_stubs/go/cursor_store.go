@@ -15,8 +15,8 @@ import (
 type CursorStore interface {
 	// Load returns the cursor that was saved last; nil when none ever was. An error ends the subscribing.
 	Load() ([]byte, error)
-	// Save keeps the cursor (opaque, under 1 KiB) in place of the last one, all of it or nothing. An error is told as a
-	// notice, and it is tried again.
+	// Save keeps the cursor (opaque, under 1 KiB) in place of the last one, all of it or nothing. An error ends the
+	// subscribing, too: a store that is worth another try makes that by itself.
 	Save(cursor []byte) error
 }
 

@@ -26,6 +26,7 @@ type fakeGateway struct {
 
 	target        string
 	mu            sync.Mutex
+	mode          gatewayv1.SubscriptionMode
 	sends         []func() error
 	streams       []func(stream subscribeServer) error
 	sendRequests  []*gatewayv1.SendTextRequest
@@ -109,7 +110,7 @@ func (f *fakeGateway) AcknowledgeEvents(_ context.Context,
 
 func (f *fakeGateway) GetSubscription(context.Context,
 	*gatewayv1.GetSubscriptionRequest) (*gatewayv1.GetSubscriptionResponse, error) {
-	return &gatewayv1.GetSubscriptionResponse{Subscription: &gatewayv1.Subscription{
+	return &gatewayv1.GetSubscriptionResponse{Subscription: &gatewayv1.Subscription{Mode: f.mode,
 		AckDeadline: durationpb.New(60 * time.Millisecond)}}, nil
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // Notices are what a subscriber tells besides events. All are optional; each must be quick, and is called on goroutines of
-// the subscriber, one at a time except for NotSaved.
+// the subscriber, one at a time except for NotSaved and HandlerFailed.
 type Notices struct {
 	// Started: connected, at the start and after each interruption.
 	Started func(*gatewayv1.Started)
@@ -17,8 +17,10 @@ type Notices struct {
 	Gap func(*gatewayv1.Gap)
 	// Interrupted: the stream ended (a Drain has reason "DRAINING", silence has none), and is tried again after wait.
 	Interrupted func(err *CallError, wait time.Duration)
-	// NotSaved: the position, or what became of deliveries, could not be saved; it is tried again.
+	// NotSaved: the gateway could not take an acknowledgement; it is tried again. (A cursor store that fails ends it all.)
 	NotSaved func(error)
+	// HandlerFailed: a handler of Consume failed, and the delivery is tried again. Nil: it is logged with slog.
+	HandlerFailed func(error, *gatewayv1.Delivery)
 }
 
 func (n *Notices) note(frame *gatewayv1.SubscribeEventsResponse) {

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"sync"
 	"time"
 )
@@ -13,7 +14,8 @@ type place struct {
 
 // position knows how far a subscriber has come: what it received, what it handled, and what it saved of that. Events may be
 // handled in another order than they came; the position stands before the oldest one that is not handled. Safe for
-// concurrent use; whoever calls done or saveIfDue may block on the store.
+// concurrent use; whoever calls done or saveIfDue may block on the store. What the store fails with is returned, now and ever
+// after, but for what may pass: a gateway that is away. That is told of, and tried again later.
 type position struct {
 	store    CursorStore // nil: nothing is saved
 	interval time.Duration
@@ -28,6 +30,7 @@ type position struct {
 	saving  sync.Mutex // held while the store is called
 	saved   string
 	savedAt time.Time
+	failure error // of the store, for good
 }
 
 func newPosition(store CursorStore, interval time.Duration, notSaved func(error)) *position {
@@ -85,12 +88,12 @@ func (p *position) notSavedYet() map[string]bool {
 }
 
 // done notes that an event was handled.
-func (p *position) done(handled *place) {
+func (p *position) done(handled *place) error {
 	p.mu.Lock()
 	handled.done = true
 	p.advance()
 	p.mu.Unlock()
-	p.saveIfDue()
+	return p.saveIfDue()
 }
 
 // advance passes what is done. With mu held.
@@ -105,35 +108,42 @@ func (p *position) advance() {
 }
 
 // saveIfDue saves when something is to be saved and the interval has passed.
-func (p *position) saveIfDue() {
+func (p *position) saveIfDue() error {
 	p.saving.Lock()
-	due := time.Since(p.savedAt) >= p.interval
+	due, failure := time.Since(p.savedAt) >= p.interval, p.failure
 	p.saving.Unlock()
-	if due {
-		p.save()
+	if !due || failure != nil {
+		return failure
 	}
+	return p.save()
 }
 
-// save saves now. A store that fails is told of, and tried again later.
-func (p *position) save() {
+// save saves now.
+func (p *position) save() error {
 	if p.store == nil {
-		return
+		return nil
 	}
 	p.saving.Lock()
 	defer p.saving.Unlock()
 	p.mu.Lock()
 	cursor := p.handled
 	p.mu.Unlock()
-	if cursor == "" || cursor == p.saved {
-		return
+	if cursor == "" || cursor == p.saved || p.failure != nil {
+		return p.failure
 	}
 	p.savedAt = time.Now() // also after a failure: it is not tried again at once
 	if err := p.store.Save([]byte(cursor)); err != nil {
-		p.notSaved(err)
-		return
+		var failed *CallError
+		if errors.As(err, &failed) && mayPass(failed.Code) {
+			p.notSaved(err)
+			return nil
+		}
+		p.failure = err
+		return err
 	}
 	p.saved = cursor
 	p.forgetUpTo(cursor)
+	return nil
 }
 
 func (p *position) forgetUpTo(saved string) {

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"log/slog"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -42,14 +44,15 @@ type SubscribeOptions struct {
 //
 // Returns nil when ctx ends, after the handlers that run have returned; their context has its values but does not end with
 // it. A handler's error ends it likewise, and is returned as it is: its event was not handled, and comes again with the same
-// position. A *CallError is what trying again cannot mend: a bad request, CURSOR_EXPIRED, not allowed, not found.
+// position. So does the cursor store's. A *CallError is what trying again cannot mend: a bad request, CURSOR_EXPIRED, not
+// allowed, not found.
 func (c *Client) Subscribe(ctx context.Context, request *gatewayv1.SubscribeEventsRequest,
 	handler func(context.Context, *gatewayv1.Event) error, options *SubscribeOptions) error {
 	s, err := c.newSubscriber(ctx, request, options)
 	if err != nil {
 		return err
 	}
-	defer s.finish()
+	defer s.frames.close()
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	handlers := newConversations(s.options.Concurrency, mostWaiting)
@@ -66,19 +69,19 @@ func (c *Client) Subscribe(ctx context.Context, request *gatewayv1.SubscribeEven
 			break
 		}
 		handlers.submit(&task{key: conversationOf(received.event), handle: func() error {
-			if err := handler(handling, received.event); err != nil {
-				stop() // wakes next
-				return err
+			err := handler(handling, received.event)
+			if err == nil {
+				err = s.position.done(received.place)
 			}
-			s.position.done(received.place)
-			return nil
+			if err != nil {
+				stop() // wakes next
+			}
+			return err
 		}})
 	}
 	handlers.close()
-	if failed := handlers.wait(); failed != nil {
-		return failed
-	}
-	return err
+	// The first that went wrong is told.
+	return cmp.Or(handlers.wait(), err, s.position.save())
 }
 
 // Events are what Subscribe hands to its handler, for a range loop:
@@ -100,17 +103,26 @@ func (c *Client) Events(ctx context.Context, request *gatewayv1.SubscribeEventsR
 			yield(nil, err)
 			return
 		}
-		defer s.finish()
+		defer s.frames.close()
 		for {
 			received, failure := s.next(ctx)
-			if failure != nil {
+			if received == nil {
+				// The first that went wrong is told.
+				if failure = cmp.Or(failure, s.position.save()); failure != nil {
+					yield(nil, failure)
+				}
+				return
+			}
+			if !yield(received.event, nil) {
+				if err := s.position.save(); err != nil { // there is no loop any more that it could be returned to
+					slog.ErrorContext(ctx, "aulm gateway: the position could not be saved", "error", err)
+				}
+				return
+			}
+			if failure = s.position.done(received.place); failure != nil {
 				yield(nil, failure)
 				return
 			}
-			if received == nil || !yield(received.event, nil) {
-				return
-			}
-			s.position.done(received.place)
 		}
 	}
 }
@@ -156,7 +168,7 @@ func (c *Client) newSubscriber(ctx context.Context, request *gatewayv1.Subscribe
 		client:      c.events,
 		closed:      c.isClosed,
 		request:     s.nextRequest,
-		interrupted: s.position.save,
+		interrupted: func() { _ = s.position.save() }, // next returns what it fails with
 		notices:     &s.options.Notices,
 		backoff:     backoffOf(s.options.LeastBackoff, s.options.MostBackoff),
 		mostSilence: longestSilence(s.request),
@@ -176,11 +188,6 @@ func backoffOf(least, most time.Duration) *backoff {
 	return newBackoff(least, most)
 }
 
-func (s *subscriber) finish() {
-	s.position.save()
-	s.frames.close()
-}
-
 // next returns the next event; nil when ctx ends.
 func (s *subscriber) next(ctx context.Context) (*received, error) {
 	for ctx.Err() == nil {
@@ -193,9 +200,13 @@ func (s *subscriber) next(ctx context.Context) (*received, error) {
 		if failure != nil {
 			return nil, failure
 		}
-		s.position.saveIfDue()
+		if err := s.position.saveIfDue(); err != nil {
+			return nil, err
+		}
 		if frame != nil {
-			s.accept(frame)
+			if err := s.accept(frame); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return nil, nil
@@ -211,7 +222,7 @@ func (s *subscriber) nextRequest() *gatewayv1.SubscribeEventsRequest {
 	return request
 }
 
-func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) {
+func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) error {
 	switch f := frame.GetFrame().(type) {
 	case *gatewayv1.SubscribeEventsResponse_Started:
 		// Held on to, or an interruption before the first event would start at a newer "latest".
@@ -220,6 +231,9 @@ func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) {
 		}
 	case *gatewayv1.SubscribeEventsResponse_EventBatch:
 		for _, delivery := range f.EventBatch.GetDeliveries() {
+			if len(delivery.GetAckToken()) > 0 {
+				return wrongMode(s.request.GetSubscription(), "SHARED", "Consume")
+			}
 			if s.repeats[string(delivery.GetEvent().GetCursor())] {
 				continue
 			}
@@ -235,6 +249,7 @@ func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) {
 	case *gatewayv1.SubscribeEventsResponse_Drain:
 		s.moveTo(f.Drain.GetResumeCursor())
 	}
+	return nil
 }
 
 func (s *subscriber) moveTo(cursor []byte) {

@@ -3,8 +3,10 @@ package gateway
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +171,55 @@ func TestCursorFileThatHoldsNoCursorIsAnError(t *testing.T) {
 	}
 	if cursor, err := store.Load(); string(cursor) != "\x00\xff\x01" || err != nil {
 		t.Errorf("came back as %q, %v", cursor, err)
+	}
+}
+
+func TestStoreThatCannotBeWrittenEnds(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, streamOf(batch("1", event("1", "a")), batch("2", event("2", "a"))))
+	for _, interval := range []time.Duration{-1, time.Hour} { // at the event, and at the end
+		options := quick()
+		options.SaveInterval = interval
+		options.CursorStore = FileCursorStore{Path: filepath.Join(t.TempDir(), "none", "position")}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		last := func(event *gatewayv1.Event) {
+			if string(event.GetCursor()) == "2" {
+				cancel()
+			}
+		}
+
+		err := client.Subscribe(ctx, nil, func(_ context.Context, event *gatewayv1.Event) error {
+			last(event)
+			return nil
+		}, options)
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Subscribe, %v: ended with %v", interval, err)
+		}
+
+		ctx, cancel = context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		err = nil
+		for event, failed := range client.Events(ctx, nil, options) {
+			if err = failed; err == nil {
+				last(event)
+			}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Events, %v: ended with %v", interval, err)
+		}
+	}
+}
+
+func TestSharedSubscriptionIsNoSubscribers(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, streamOf(shared("1", "a")))
+
+	err := client.Subscribe(t.Context(), &gatewayv1.SubscribeEventsRequest{Subscription: "orders"},
+		func(context.Context, *gatewayv1.Event) error { return nil }, quick())
+
+	if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "use Consume") {
+		t.Errorf("ended with %v", err)
 	}
 }
 
