@@ -6,7 +6,8 @@ import java.util.Optional;
 
 /**
  * Keeps a subscriber's position over restarts of its process: {@link FileCursorStore}, {@link MemoryCursorStore}, or
- * whatever the application writes its results to. Called by one thread at a time; may block.
+ * whatever the application writes its results to. Called by one thread at a time; may block. A failure ends the
+ * subscription with it: a store that is worth another try makes that by itself.
  */
 public interface CursorStore {
   /** The cursor that was saved last; empty when none ever was. */

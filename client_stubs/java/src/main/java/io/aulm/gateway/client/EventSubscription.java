@@ -88,7 +88,7 @@ public final class EventSubscription implements AutoCloseable {
         };
     handlers = Executors.newCachedThreadPool(threads);
     timer = Executors.newSingleThreadScheduledExecutor(threads);
-    keeper = new PositionKeeper(store, options.cursorSaveInterval(), timer, options.listener());
+    keeper = new PositionKeeper(store, options.cursorSaveInterval(), timer, options.listener(), this::fail);
     lanes =
         new ConversationLanes(handlers, options.concurrency(), Math.max(MOST_EVENTS_IN_HAND, options.concurrency()));
     settler = options.durable() ? gateway.settler(options.request().getSubscription(), handlers) : null;
@@ -205,8 +205,10 @@ public final class EventSubscription implements AutoCloseable {
         () -> {
           try {
             Verdict verdict = handler.handle(event, 1);
-            if (verdict != Verdict.ACK && verdict != Verdict.SKIP) {
-              throw new IllegalStateException(verdict + ": only a durable subscription of mode SHARED can do that");
+            switch (given(verdict).action()) {
+              case SETTLEMENT_ACTION_ACK, SETTLEMENT_ACTION_SKIP -> {}
+              default ->
+                  throw new IllegalStateException(verdict + ": only a durable subscription of mode SHARED can do that");
             }
             synchronized (steps) {
               step.done = true;
@@ -239,7 +241,7 @@ public final class EventSubscription implements AutoCloseable {
           each.begun = true;
           try {
             if (!each.lost) {
-              Verdict verdict = judge(delivery);
+              Verdict verdict = given(judge(delivery));
               outstanding.remove(each); // from here on, nothing is to extend
               settler.settle(each.token, verdict.action(), verdict.delay()).join();
             }
@@ -260,6 +262,13 @@ public final class EventSubscription implements AutoCloseable {
       options.listener().onHandlerFailed(e, delivery.getEvent());
       return Verdict.RETRY;
     }
+  }
+
+  private static Verdict given(Verdict verdict) {
+    if (verdict == null) {
+      throw new IllegalStateException("the handler returned null: return Verdict.ACK, or another Verdict");
+    }
+    return verdict;
   }
 
   private void extend() {

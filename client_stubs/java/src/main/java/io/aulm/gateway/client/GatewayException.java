@@ -223,6 +223,14 @@ public final class GatewayException extends RuntimeException {
     return details.metadata;
   }
 
+  /** True for what the same call, repeated, may well not meet again. */
+  boolean mayPass() {
+    return switch (code) {
+      case UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, ABORTED -> true;
+      default -> false;
+    };
+  }
+
   /** True where the gateway itself answered: the error has an ErrorInfo. */
   public boolean hasDetails() {
     return !details.reason.isEmpty();

@@ -5,27 +5,37 @@ import java.time.Duration;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * Saves how far a subscriber has come: at most once in an interval, one save after the other, the newest position
- * alone. Thread-safe.
+ * alone. A store that fails is its owner's end, but for a gateway that is away: that is told of, and tried again.
+ * Thread-safe.
  */
 final class PositionKeeper {
   private final CursorStore store;
   private final long intervalNanos;
   private final ScheduledExecutorService timer;
   private final SubscriptionListener listener;
+  private final Consumer<Exception> failed;
   private final ReentrantLock saving = new ReentrantLock(); // held while the store writes: one save at a time
   private ByteString saved; // under saving
   private ByteString position; // the rest under this
   private boolean due;
   private long lastSave;
 
-  PositionKeeper(CursorStore store, Duration interval, ScheduledExecutorService timer, SubscriptionListener listener) {
+  /** {@code failed} is told of a store's failure, on any thread. */
+  PositionKeeper(
+      CursorStore store,
+      Duration interval,
+      ScheduledExecutorService timer,
+      SubscriptionListener listener,
+      Consumer<Exception> failed) {
     this.store = store;
     this.intervalNanos = interval.toNanos();
     this.timer = timer;
     this.listener = listener;
+    this.failed = failed;
     lastSave = System.nanoTime() - intervalNanos;
   }
 
@@ -83,7 +93,11 @@ final class PositionKeeper {
     try {
       flush();
     } catch (Exception e) {
-      listener.onCursorNotSaved(e);
+      if (e instanceof GatewayException away && away.mayPass()) {
+        listener.onCursorNotSaved(e);
+      } else {
+        failed.accept(e);
+      }
     }
   }
 }

@@ -7,11 +7,8 @@ import io.aulm.gateway.v1.Settlement;
 import io.aulm.gateway.v1.SettlementAction;
 import io.aulm.gateway.v1.SettlementEffect;
 import io.aulm.gateway.v1.SettlementResult;
-import io.grpc.Status;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
@@ -26,10 +23,6 @@ final class Settler {
   private record Waiting(Settlement settlement, CompletableFuture<SettlementEffect> done) {}
 
   private static final int MOST_SETTLEMENTS = 1000;
-  private static final Set<Status.Code> AGAIN =
-      EnumSet.of(
-          Status.Code.UNAVAILABLE, Status.Code.DEADLINE_EXCEEDED, Status.Code.RESOURCE_EXHAUSTED, Status.Code.ABORTED);
-
   private final String subscription;
   private final Function<AcknowledgeEventsRequest, List<SettlementResult>> acknowledge;
   private final Executor executor;
@@ -99,7 +92,7 @@ final class Settler {
         return acknowledge.apply(request.build());
       } catch (GatewayException e) {
         try {
-          if (!AGAIN.contains(e.code()) || givenUp.await(backoff.next().toNanos(), TimeUnit.NANOSECONDS)) {
+          if (!e.mayPass() || givenUp.await(backoff.next().toNanos(), TimeUnit.NANOSECONDS)) {
             throw e;
           }
         } catch (InterruptedException interrupted) {

@@ -20,9 +20,15 @@ public interface SubscriptionListener {
   /** The stream ended (a Drain has reason "DRAINING", silence has none); it is tried again after {@code wait}. */
   default void onInterrupted(GatewayException error, Duration wait) {}
 
-  /** The position could not be saved; it is tried again with the next event. */
+  /**
+   * The gateway could not take the position of a durable subscription; it is tried again. (A cursor store that fails ends
+   * the subscription.)
+   */
   default void onCursorNotSaved(Exception error) {}
 
-  /** A handler failed in mode SHARED: the delivery is retried. */
-  default void onHandlerFailed(Exception error, Event event) {}
+  /** A handler failed in mode SHARED: the delivery is retried. Unless overridden, this is logged (System.Logger). */
+  default void onHandlerFailed(Exception error, Event event) {
+    System.getLogger(SubscriptionListener.class.getPackageName())
+        .log(System.Logger.Level.ERROR, "the handler of an event failed; it is delivered again", error);
+  }
 }

@@ -10,6 +10,14 @@ import java.time.Duration;
  * @param delay of RETRY: null for the subscription's own
  */
 public record Verdict(SettlementAction action, Duration delay) {
+  /** Checks the action: one that settles nothing is an IllegalArgumentException. */
+  public Verdict {
+    switch (action) {
+      case SETTLEMENT_ACTION_ACK, SETTLEMENT_ACTION_RETRY, SETTLEMENT_ACTION_PARK, SETTLEMENT_ACTION_SKIP -> {}
+      default -> throw new IllegalArgumentException(action + ": a verdict is ACK, RETRY, PARK or SKIP");
+    }
+  }
+
   /** Done with. */
   public static final Verdict ACK = new Verdict(SettlementAction.SETTLEMENT_ACTION_ACK, null);
 
