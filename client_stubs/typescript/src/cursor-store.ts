@@ -2,7 +2,8 @@
 
 /**
  * Keeps a position: a file ({@link FileCursorStore}), or whatever the application writes its results to. Its methods are
- * called one after the other.
+ * called one after the other. What they fail with ends the subscription: a store that is worth another try makes that by
+ * itself.
  */
 export interface CursorStore {
   /** The cursor that was saved last; undefined when none ever was. */

@@ -1,5 +1,6 @@
 // Hands events to a handler: several at a time, in order within a conversation. Keeps the position before the oldest event
 // that is not handled; in a durable subscription it acknowledges, or settles each delivery by itself.
+import { inspect } from "node:util";
 import { ConversationLanes } from "./conversation-lanes.js";
 import type { Batch, EventFeed } from "./event-feed.js";
 import type { Event } from "./gen/aulm/gateway/v1/event.js";
@@ -40,7 +41,7 @@ export interface ConsumerParts {
   /** How often a delivery of mode SHARED is extended while its handler waits or runs. */
   extendEveryMs: () => number;
   /** Told of a delivery of mode SHARED whose handler failed. */
-  onHandlerFailed: ((error: unknown, event: Event) => void) | undefined;
+  onHandlerFailed: (error: unknown, event: Event) => void;
 }
 
 // A delivery of mode SHARED that is not settled.
@@ -61,6 +62,18 @@ const ACTIONS = {
   park: SettlementAction.PARK,
   skip: SettlementAction.SKIP,
 };
+
+// The handler's answer as a verdict: also of handlers that no compiler looked at.
+function checked(answer: unknown): Verdict {
+  if (answer === undefined) return "ack";
+  if (typeof answer === "string" && answer in ACTIONS) return answer as Verdict;
+  if (typeof answer === "object" && answer !== null && "retryAfterMs" in answer) {
+    if (typeof answer.retryAfterMs === "number" && answer.retryAfterMs >= 0) return answer as Verdict;
+  }
+  throw new TypeError(
+    `the handler returned ${inspect(answer)}: return nothing, "ack", "retry", { retryAfterMs: … }, "park" or "skip"`,
+  );
+}
 
 /** The conversation that an event belongs to: account, session and peer; without a peer, the session. */
 export function conversationOf({ account, sessionId, payload }: Event): string {
@@ -101,6 +114,7 @@ export class EventConsumer {
     signal.removeEventListener("abort", stopLanes);
     await keeper.tryFlush();
     feed.close(); // now that everything is settled: the tokens of deliveries end with their stream
+    this.#failure ??= keeper.failure;
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
@@ -121,8 +135,8 @@ export class EventConsumer {
     this.#steps.push(step);
     this.parts.lanes.add(conversationOf(event), async () => {
       try {
-        const verdict = await this.handler(event, { attempt: 1, signal: this.parts.signal });
-        if (verdict !== undefined && verdict !== "ack" && verdict !== "skip") {
+        const verdict = checked(await this.handler(event, { attempt: 1, signal: this.parts.signal }));
+        if (verdict !== "ack" && verdict !== "skip") {
           throw new TypeError(`${JSON.stringify(verdict)}: only a durable subscription of mode SHARED can do that`);
         }
         step.done = true;
@@ -149,7 +163,7 @@ export class EventConsumer {
       outstanding.begun = true;
       try {
         if (outstanding.lost) return;
-        const verdict = await this.#judge(event, attempt);
+        const verdict = checked(await this.#judge(event, attempt));
         this.#outstanding.delete(outstanding); // from here on, nothing is to extend
         const action = typeof verdict === "object" ? SettlementAction.RETRY : ACTIONS[verdict];
         await settler.settle(ackToken, action, typeof verdict === "object" ? verdict.retryAfterMs : undefined);
@@ -176,11 +190,11 @@ export class EventConsumer {
     }
   }
 
-  async #judge(event: Event, attempt: number): Promise<Verdict> {
+  async #judge(event: Event, attempt: number): Promise<void | Verdict> {
     try {
-      return (await this.handler(event, { attempt, signal: this.parts.signal })) ?? "ack";
+      return await this.handler(event, { attempt, signal: this.parts.signal });
     } catch (error) {
-      this.parts.onHandlerFailed?.(error, event);
+      this.parts.onHandlerFailed(error, event);
       return "retry";
     }
   }

@@ -19,6 +19,7 @@ export class EventFollower implements AsyncIterableIterator<Event> {
   #handedOut: Uint8Array | undefined; // after the event that was returned last; undefined when that is handled
   #loaded = false;
   #ended = false;
+  #told = false; // of the store's failure
   #tail: Promise<unknown> = Promise.resolve();
 
   /** @internal */
@@ -49,6 +50,7 @@ export class EventFollower implements AsyncIterableIterator<Event> {
     this.stop();
     await this.#tail;
     await this.#end();
+    this.#throwFailure();
     return { done: true, value: undefined };
   }
 
@@ -61,6 +63,10 @@ export class EventFollower implements AsyncIterableIterator<Event> {
   async #take(): Promise<IteratorResult<Event, undefined>> {
     this.#markHandled();
     while (!this.#ended) {
+      if (this.keeper.failure !== undefined) {
+        await this.#end();
+        break;
+      }
       const delivery = this.#deliveries[this.#next];
       if (delivery !== undefined) return { done: false, value: this.#handOut(delivery) };
       try {
@@ -70,6 +76,7 @@ export class EventFollower implements AsyncIterableIterator<Event> {
         throw error;
       }
     }
+    this.#throwFailure();
     return { done: true, value: undefined };
   }
 
@@ -109,5 +116,12 @@ export class EventFollower implements AsyncIterableIterator<Event> {
     this.#deliveries = [];
     this.feed.close();
     await this.keeper.tryFlush();
+  }
+
+  #throwFailure(): void {
+    const failure = this.keeper.failure;
+    if (failure === undefined || this.#told) return;
+    this.#told = true;
+    throw failure.error;
   }
 }

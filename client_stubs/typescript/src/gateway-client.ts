@@ -74,7 +74,7 @@ export interface ConsumeOptions extends SubscribeOptions {
   concurrency?: number;
   /** How often deliveries of mode SHARED are extended. Default: a third of the subscription's ack deadline. */
   extendEveryMs?: number;
-  /** A handler failed in mode SHARED: the delivery is retried. */
+  /** A handler failed in mode SHARED: the delivery is retried. Default: this is logged, with console.error. */
   onHandlerFailed?: (error: unknown, event: Event) => void;
 }
 
@@ -85,6 +85,10 @@ const SETTLING_WHILE_STOPPING_MS = 2_000;
 const SEND_BACKOFF: BackoffOptions = { leastMs: 200, mostMs: 5_000 };
 const MOST_EVENTS_IN_HAND = 1_000;
 const UNKNOWN_DEADLINE_EXTEND_MS = 5_000;
+
+function logFailedHandler(error: unknown): void {
+  console.error("aulm gateway: the handler of an event failed; it is delivered again:", error);
+}
 
 /** Calls one gateway. Does not connect before the first call. */
 export class GatewayClient {
@@ -192,7 +196,7 @@ export class GatewayClient {
   subscribe(options: SubscribeOptions = {}): EventFollower {
     checkSubscribeOptions(options);
     const stop = new AbortController();
-    const keeper = this.#keeper(options);
+    const keeper = this.#keeper(options, stop);
     const feed = this.#feed(options, keeper, this.#stopSignal(stop, options), true, () => Promise.resolve());
     return new EventFollower(feed, keeper, () => {
       stop.abort();
@@ -205,14 +209,15 @@ export class GatewayClient {
    *
    * In a durable subscription of mode SHARED each event is settled as its handler says; the rest are retried.
    *
-   * @throws GatewayError for what another try cannot mend, and the handler's own error (but in mode SHARED).
+   * @throws GatewayError for what another try cannot mend, the handler's own error (but in mode SHARED), the cursor store's, and
+   * TypeError for an answer of the handler's that is no {@link Verdict}.
    */
   async consume(options: ConsumeOptions, handler: EventHandler): Promise<void> {
     checkSubscribeOptions(options);
     const stop = new AbortController();
     const giveUp = new AbortController();
     const signal = this.#stopSignal(stop, options);
-    const keeper = this.#keeper(options);
+    const keeper = this.#keeper(options, stop);
     const concurrency = options.concurrency ?? 16;
     if (!(concurrency >= 1)) throw new RangeError(`concurrency is ${concurrency}: at least 1`);
     const lanes = new ConversationLanes(concurrency, Math.max(MOST_EVENTS_IN_HAND, concurrency));
@@ -233,7 +238,7 @@ export class GatewayClient {
         giveUp.abort();
       }, SETTLING_WHILE_STOPPING_MS).unref();
     });
-    const { onHandlerFailed } = options;
+    const { onHandlerFailed = logFailedHandler } = options;
     await new EventConsumer(
       {
         feed,
@@ -324,11 +329,18 @@ export class GatewayClient {
     });
   }
 
-  #keeper(options: SubscribeOptions): PositionKeeper {
+  #keeper(options: SubscribeOptions, stop: AbortController): PositionKeeper {
     const store = options.subscription === undefined ? options.cursorStore : this.#serverStore(options.subscription);
-    return new PositionKeeper(store, options.cursorSaveIntervalMs ?? 1_000, (error) => {
-      options.onCursorNotSaved?.(error);
-    });
+    return new PositionKeeper(
+      store,
+      options.cursorSaveIntervalMs ?? 1_000,
+      (error) => {
+        options.onCursorNotSaved?.(error);
+      },
+      () => {
+        stop.abort();
+      },
+    );
   }
 
   // A durable subscription of mode CURSOR keeps the position in the gateway.

@@ -103,6 +103,11 @@ export class GatewayError extends Error {
     return this.reason !== "";
   }
 
+  /** @internal True for what the same call, repeated, may well not meet again. */
+  get mayPass(): boolean {
+    return [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED, Code.ABORTED].includes(this.code);
+  }
+
   /** Decodes a failed call of a stub. Details that cannot be read are left out, never an error of their own. */
   static from(error: ServiceError | StatusObject): GatewayError {
     const fields: Partial<GatewayErrorFields> & { code: Code; description: string } = {

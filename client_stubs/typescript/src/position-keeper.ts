@@ -1,6 +1,8 @@
 // Saves how far a subscriber has come: at most once in an interval, one save after the other, the newest position alone.
-// EventFollower and EventConsumer tell it of each step.
+// EventFollower and EventConsumer tell it of each step. A store that fails is their end, but for a gateway that is away: that
+// is told of, and tried again.
 import type { CursorStore } from "./cursor-store.js";
+import { GatewayError } from "./gateway-error.js";
 
 /** Keeps a subscriber's position in its store. */
 export class PositionKeeper {
@@ -9,12 +11,19 @@ export class PositionKeeper {
   #saves: Promise<void> = Promise.resolve(); // never fails
   #timer: NodeJS.Timeout | undefined; // set while a save is due
   #lastSave = -Infinity;
+  #failure: { error: unknown } | undefined;
 
   constructor(
     private readonly store: CursorStore | undefined,
     private readonly intervalMs: number,
     private readonly onNotSaved: (error: unknown) => void,
+    private readonly onFailed: () => void,
   ) {}
+
+  /** What the store failed with, for good. */
+  get failure(): { error: unknown } | undefined {
+    return this.#failure;
+  }
 
   /** Stands after the last handled event; undefined before anything is known. */
   get position(): Uint8Array | undefined {
@@ -43,9 +52,18 @@ export class PositionKeeper {
     return save;
   }
 
-  /** As flush, but tells of a failure instead of failing. */
+  /** As flush, but does not fail itself: `onNotSaved` or `onFailed` is told. */
   async tryFlush(): Promise<void> {
-    await this.flush().catch(this.onNotSaved);
+    try {
+      await this.flush();
+    } catch (error) {
+      if (error instanceof GatewayError && error.mayPass) {
+        this.onNotSaved(error);
+      } else {
+        this.#failure ??= { error };
+        this.onFailed();
+      }
+    }
   }
 
   async #save(): Promise<void> {

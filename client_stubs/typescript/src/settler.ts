@@ -1,6 +1,5 @@
 // Settles deliveries of a durable subscription of mode SHARED, many in one call: whatever came while a call was under way
 // makes the next one. EventConsumer uses it.
-import { status as Code } from "@grpc/grpc-js";
 import { Backoff } from "./backoff.js";
 import { toDuration } from "./durations.js";
 import { GatewayError } from "./gateway-error.js";
@@ -23,7 +22,6 @@ interface Waiting {
 }
 
 const MOST_SETTLEMENTS = 1000;
-const AGAIN: readonly Code[] = [Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED, Code.ABORTED];
 
 /** Settles the deliveries of one subscription. */
 export class Settler {
@@ -73,7 +71,7 @@ export class Settler {
         const upToCursor = new Uint8Array();
         return (await this.acknowledge({ subscription: this.subscription, upToCursor, settlements })).results;
       } catch (error) {
-        if (!(error instanceof GatewayError) || !AGAIN.includes(error.code) || this.giveUp.aborted) throw error;
+        if (!(error instanceof GatewayError) || !error.mayPass || this.giveUp.aborted) throw error;
         await sleep(Math.max(backoff.next(), error.retryAfterMs ?? 0), this.giveUp);
       }
     }

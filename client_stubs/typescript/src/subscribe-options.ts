@@ -55,7 +55,10 @@ export interface SubscribeOptions {
   onGap?: (gap: Gap) => void;
   /** The stream ended (a Drain has reason "DRAINING", silence has none); it is tried again after `waitMs`. */
   onInterrupted?: (error: GatewayError, waitMs: number) => void;
-  /** The position could not be saved; it is tried again with the next event. */
+  /**
+   * The gateway could not take the position of a durable subscription; it is tried again. (A cursor store that fails ends
+   * the subscription.)
+   */
   onCursorNotSaved?: (error: unknown) => void;
 }
 

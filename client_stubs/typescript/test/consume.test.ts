@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
-import { type EventHandler, MemoryCursorStore, type ConsumeOptions } from "@aulm/gateway-client";
+import { type EventHandler, FileCursorStore, MemoryCursorStore, type ConsumeOptions } from "@aulm/gateway-client";
 import { SettlementAction } from "@aulm/gateway-client/v1";
 import { FakeGateway } from "./fake-gateway.js";
 
@@ -193,4 +193,71 @@ void test("a delivery is extended while its handler runs", () =>
     const actions = settled(gateway).map(([, action]) => action);
     assert.equal(actions.pop(), "ACK");
     assert.deepEqual(new Set(actions), new Set(["EXTEND"]));
+  }));
+
+void test("an answer of the handler's that is no verdict ends the consumer, and says what one is", () =>
+  withGateway(async (gateway) => {
+    for (const answer of ["nack", null, { retryAfterMs: "1" }, true]) {
+      const handler = (() => answer) as unknown as EventHandler;
+      const words = /the handler returned .*: return nothing, "ack", "retry", \{ retryAfterMs: … \}, "park" or "skip"/;
+      gateway.scripts = [
+        (stream) => {
+          stream.shared("a1");
+        },
+      ];
+      await assert.rejects(gateway.client.consume({ subscription: "orders" }, handler), words);
+      gateway.scripts = [
+        (stream) => {
+          stream.events("a1");
+        },
+      ];
+      await assert.rejects(gateway.client.consume({}, handler), words);
+    }
+    assert.deepEqual(settled(gateway), []);
+  }));
+
+void test("a handler that fails is logged where nobody listens", (context) =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.shared("a1");
+      },
+    ];
+    const logged = context.mock.method(console, "error", () => undefined);
+    await consume(gateway, 1, { subscription: "orders" }, () => {
+      throw new Error("no");
+    });
+    assert.equal(logged.mock.callCount(), 1);
+    assert.match(String(logged.mock.calls[0]!.arguments), /the handler of an event failed.*Error: no/);
+  }));
+
+void test("a cursor store that cannot be written ends the consumer, at once or at its end", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.events("a1", "a2");
+      },
+    ];
+    const cursorStore = new FileCursorStore("/nowhere/position");
+    await assert.rejects(
+      gateway.client.consume({ cursorStore }, () => undefined),
+      { code: "ENOENT" },
+    );
+    let saves = 0;
+    const failing = {
+      load: () => Promise.resolve(undefined),
+      save: () => (++saves === 1 ? Promise.resolve() : Promise.reject(new Error("full"))),
+    };
+    const stop = new AbortController();
+    const consuming = gateway.client.consume(
+      { cursorStore: failing, cursorSaveIntervalMs: 3_600_000, signal: stop.signal },
+      async ({ cursor }) => {
+        if (text(cursor) !== "a2") return;
+        while (saves === 0) await new Promise(setImmediate);
+        setImmediate(() => {
+          stop.abort();
+        });
+      },
+    );
+    await assert.rejects(consuming, /full/);
   }));

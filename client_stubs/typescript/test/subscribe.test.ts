@@ -198,6 +198,24 @@ void test("commit handles the last event", () =>
     assert.equal(text(await cursorStore.load()), "a1");
   }));
 
+void test("a cursor store that cannot be written ends the loop, at once or when it is left", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.events("a1", "a2");
+      },
+    ];
+    const cursorStore = new FileCursorStore("/nowhere/position");
+    for (const cursorSaveIntervalMs of [0, 3_600_000]) {
+      const following = async () => {
+        for await (const event of gateway.client.subscribe({ ...QUICK, cursorStore, cursorSaveIntervalMs })) {
+          if (text(event.cursor) === "a2" && cursorSaveIntervalMs > 0) break;
+        }
+      };
+      await assert.rejects(following(), { code: "ENOENT" });
+    }
+  }));
+
 void test("a stored cursor goes before the start that is asked for", () =>
   withGateway(async (gateway) => {
     gateway.scripts = [
