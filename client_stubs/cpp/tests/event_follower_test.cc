@@ -418,18 +418,37 @@ TEST_F(EventFollowerTest, UnreadableStoreEndsItBeforeAnyCall) {
   EXPECT_TRUE(gateway_.subscriptions().empty());
 }
 
-TEST_F(EventFollowerTest, UnwritableStoreIsToldAndFollowingGoesOn) {
+TEST_F(EventFollowerTest, UnwritableStoreEndsIt) {
   store_.save_error = absl::ResourceExhaustedError("disk full");
   options_.cursor_store = &store_;
-  std::vector<std::string> told;
-  options_.notices.on_not_saved = [&](const absl::Status& status) { told.emplace_back(status.message()); };
+  for (const absl::Duration interval : {absl::ZeroDuration(), absl::Hours(1)}) {  // at an event, and at the end
+    options_.cursor_save_interval = interval;
+    EventFollower follower(gateway_.Channel(), options_);
+    gateway_.OnSubscribe([&](const auto&, auto& stream) {
+      stream.Events({"1"});
+      stream.Events({"2"});
+      stream.AwaitCancellation();
+      return grpc::Status::OK;
+    });
+    while (const std::optional<v1::Event> event = follower.Next()) {
+      if (event->cursor() == "2") follower.Stop();
+    }
+    ASSERT_TRUE(follower.error().has_value());
+    EXPECT_EQ(follower.error()->code, StatusCode::RESOURCE_EXHAUSTED);
+    EXPECT_EQ(follower.error()->message, "disk full");
+  }
+}
+
+TEST_F(EventFollowerTest, SharedSubscriptionIsNotFollowed) {
+  options_.request.set_subscription("orders");
   gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1", "2"});
+    stream.Shared({"1"});
     stream.AwaitCancellation();
     return grpc::Status::OK;
   });
-  EXPECT_THAT(Take(2), ElementsAre("1", "2"));
-  EXPECT_THAT(told, ElementsAre("disk full"));
+  EXPECT_EQ(Next(), "end");
+  EXPECT_EQ(Follower().error()->reason, "SUBSCRIPTION_MODE");
+  EXPECT_THAT(Follower().error()->message, HasSubstr("orders has mode SHARED: use SharedConsumer"));
 }
 
 // A gateway over a log of `size` events that breaks off its streams in every way it can, at random places.

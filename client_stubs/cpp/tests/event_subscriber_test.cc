@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "aulm/gateway/client/file_cursor_store.h"
 #include "aulm/gateway/client/memory_cursor_store.h"
 #include "client_stubs/cpp/tests/fake_gateway.h"
 #include "gmock/gmock.h"
@@ -57,6 +58,14 @@ TEST_F(EventSubscriberTest, FailedHandlerEndsItBeforeItsEvent) {
   EXPECT_EQ(subscriber.Run(), absl::AbortedError("told to fail"));
   EXPECT_FALSE(subscriber.error().has_value());
   EXPECT_EQ(*store_.Load(), "1");
+}
+
+TEST_F(EventSubscriberTest, UnwritableStoreEndsIt) {
+  gateway_.OnSubscribe(Three());
+  FileCursorStore unwritable(testing::TempDir() + "none/position");
+  options_.cursor_store = &unwritable;
+  EventSubscriber subscriber(gateway_.Channel(), options_, 1, [](const v1::Event&) { return absl::OkStatus(); });
+  EXPECT_EQ(subscriber.Run().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(EventSubscriberTest, RefusedRequestIsItsError) {

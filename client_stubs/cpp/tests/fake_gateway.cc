@@ -30,6 +30,17 @@ void FakeGateway::Stream::Events(const std::vector<std::string>& cursors, const 
   writer_.Write(frame);
 }
 
+void FakeGateway::Stream::Shared(const std::vector<std::string>& cursors) {
+  v1::SubscribeEventsResponse frame;
+  for (const std::string& cursor : cursors) {
+    v1::Delivery& delivery = *frame.mutable_event_batch()->add_deliveries();
+    delivery.mutable_event()->set_cursor(cursor);
+    delivery.set_ack_token(cursor);
+    delivery.set_attempt(1);
+  }
+  writer_.Write(frame);
+}
+
 void FakeGateway::Stream::Heartbeat(const std::string& resume) {
   v1::SubscribeEventsResponse frame;
   frame.mutable_heartbeat()->set_resume_cursor(resume);
@@ -65,6 +76,7 @@ FakeGateway::FakeGateway(int port, const std::shared_ptr<grpc::ServerCredentials
   builder.RegisterService(static_cast<v1::MessagingService::Service*>(this));
   builder.RegisterService(static_cast<v1::SessionService::Service*>(this));
   builder.RegisterService(static_cast<v1::EventService::Service*>(this));
+  builder.RegisterService(static_cast<v1::SubscriptionService::Service*>(this));
   server_ = builder.BuildAndStart();
 }
 
@@ -99,6 +111,16 @@ void FakeGateway::OnGetSessionStatus(Answer<v1::GetSessionStatusRequest, v1::Get
 void FakeGateway::OnReadEvents(Answer<v1::ReadEventsRequest, v1::ReadEventsResponse> answer) {
   absl::MutexLock lock(&mu_);
   read_events_ = std::move(answer);
+}
+
+void FakeGateway::OnGetSubscription(Answer<v1::GetSubscriptionRequest, v1::GetSubscriptionResponse> answer) {
+  absl::MutexLock lock(&mu_);
+  get_subscription_ = std::move(answer);
+}
+
+void FakeGateway::OnAcknowledge(Answer<v1::AcknowledgeEventsRequest, v1::AcknowledgeEventsResponse> answer) {
+  absl::MutexLock lock(&mu_);
+  acknowledge_ = std::move(answer);
 }
 
 void FakeGateway::OnSubscribe(Script script) {
@@ -160,6 +182,16 @@ grpc::Status FakeGateway::GetSessionStatus(grpc::ServerContext* context, const v
 grpc::Status FakeGateway::ReadEvents(grpc::ServerContext* context, const v1::ReadEventsRequest* request,
                                      v1::ReadEventsResponse* response) {
   return Run(*context, &FakeGateway::read_events_, *request, *response);
+}
+
+grpc::Status FakeGateway::GetSubscription(grpc::ServerContext* context, const v1::GetSubscriptionRequest* request,
+                                          v1::GetSubscriptionResponse* response) {
+  return Run(*context, &FakeGateway::get_subscription_, *request, *response);
+}
+
+grpc::Status FakeGateway::AcknowledgeEvents(grpc::ServerContext* context, const v1::AcknowledgeEventsRequest* request,
+                                            v1::AcknowledgeEventsResponse* response) {
+  return Run(*context, &FakeGateway::acknowledge_, *request, *response);
 }
 
 grpc::Status FakeGateway::SubscribeEvents(grpc::ServerContext* context, const v1::SubscribeEventsRequest* request,

@@ -12,6 +12,7 @@
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "aulm/gateway/v1/session_service.grpc.pb.h"
+#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 #include "grpcpp/channel.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
@@ -23,7 +24,8 @@ namespace aulm::gateway::client {
 // it was asked. Thread-safe; scripts run on the server's threads.
 class FakeGateway : private v1::MessagingService::Service,
                     private v1::SessionService::Service,
-                    private v1::EventService::Service {
+                    private v1::EventService::Service,
+                    private v1::SubscriptionService::Service {
  public:
   template <typename Request, typename Response>
   using Answer = std::function<grpc::Status(const Request&, Response&)>;
@@ -37,6 +39,8 @@ class FakeGateway : private v1::MessagingService::Service,
     void Started(const std::string& head);
     // Events with the cursors given, and message ids "m-" + cursor; resume_cursor is the last one's unless given.
     void Events(const std::vector<std::string>& cursors, const std::string& resume = "");
+    // Deliveries of mode SHARED, each of an event with the cursor given, which is its token, too.
+    void Shared(const std::vector<std::string>& cursors);
     void Heartbeat(const std::string& resume);
     void Gap(const std::string& to);
     void Drain(const std::string& resume, int reconnect_after_ms = 0);
@@ -65,6 +69,9 @@ class FakeGateway : private v1::MessagingService::Service,
   void OnSendImage(Answer<v1::SendImageRequest, v1::SendImageResponse> answer);
   void OnGetSessionStatus(Answer<v1::GetSessionStatusRequest, v1::GetSessionStatusResponse> answer);
   void OnReadEvents(Answer<v1::ReadEventsRequest, v1::ReadEventsResponse> answer);
+  void OnGetSubscription(Answer<v1::GetSubscriptionRequest, v1::GetSubscriptionResponse> answer);
+  // Takes every acknowledgement unless this says otherwise.
+  void OnAcknowledge(Answer<v1::AcknowledgeEventsRequest, v1::AcknowledgeEventsResponse> answer);
   // The next stream that nobody has a script for yet runs `script`; streams beyond the last script run that again.
   void OnSubscribe(Script script);
 
@@ -85,6 +92,10 @@ class FakeGateway : private v1::MessagingService::Service,
   grpc::Status GetSessionStatus(grpc::ServerContext*, const v1::GetSessionStatusRequest*,
                                 v1::GetSessionStatusResponse*) override;
   grpc::Status ReadEvents(grpc::ServerContext*, const v1::ReadEventsRequest*, v1::ReadEventsResponse*) override;
+  grpc::Status GetSubscription(grpc::ServerContext*, const v1::GetSubscriptionRequest*,
+                               v1::GetSubscriptionResponse*) override;
+  grpc::Status AcknowledgeEvents(grpc::ServerContext*, const v1::AcknowledgeEventsRequest*,
+                                 v1::AcknowledgeEventsResponse*) override;
   grpc::Status SubscribeEvents(grpc::ServerContext*, const v1::SubscribeEventsRequest*,
                                grpc::ServerWriter<v1::SubscribeEventsResponse>*) override;
 
@@ -93,6 +104,9 @@ class FakeGateway : private v1::MessagingService::Service,
   Answer<v1::SendImageRequest, v1::SendImageResponse> send_image_ ABSL_GUARDED_BY(mu_);
   Answer<v1::GetSessionStatusRequest, v1::GetSessionStatusResponse> get_session_status_ ABSL_GUARDED_BY(mu_);
   Answer<v1::ReadEventsRequest, v1::ReadEventsResponse> read_events_ ABSL_GUARDED_BY(mu_);
+  Answer<v1::GetSubscriptionRequest, v1::GetSubscriptionResponse> get_subscription_ ABSL_GUARDED_BY(mu_);
+  Answer<v1::AcknowledgeEventsRequest, v1::AcknowledgeEventsResponse> acknowledge_ ABSL_GUARDED_BY(mu_) =
+      [](const auto&, auto&) { return grpc::Status::OK; };
   std::deque<Script> scripts_ ABSL_GUARDED_BY(mu_);
   std::vector<v1::SubscribeEventsRequest> subscriptions_ ABSL_GUARDED_BY(mu_);
   int calls_ ABSL_GUARDED_BY(mu_) = 0;

@@ -118,6 +118,19 @@ Outcome SendOutcome(const CallError& error) {
   }
 }
 
+bool MayPass(grpc::StatusCode code) {
+  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::DEADLINE_EXCEEDED ||
+         code == grpc::StatusCode::RESOURCE_EXHAUSTED;
+}
+
+CallError WrongMode(const std::string& subscription, const std::string& mode, const std::string& use) {
+  CallError error;
+  error.code = grpc::StatusCode::FAILED_PRECONDITION;
+  error.reason = "SUBSCRIPTION_MODE";
+  error.message = absl::StrCat("the subscription ", subscription, " has mode ", mode, ": use ", use);
+  return error;
+}
+
 std::string CodeName(grpc::StatusCode code) {
   static constexpr const char* kNames[] = {
       "OK",        "CANCELLED",      "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",

@@ -81,6 +81,12 @@ CallError NotMade(grpc::StatusCode code, std::string message);
 // otherwise kUnknown: the connection may have broken after the gateway got the send.
 Outcome SendOutcome(const CallError& error);
 
+// True for what the same call, repeated, may well not meet again.
+bool MayPass(grpc::StatusCode code);
+
+// The error of following a durable subscription in the way of the other mode: what it is, and what to `use`.
+CallError WrongMode(const std::string& subscription, const std::string& mode, const std::string& use);
+
 // "NOT_FOUND" and the like; "CODE_17" for a number that gRPC does not define.
 std::string CodeName(grpc::StatusCode code);
 

@@ -9,7 +9,8 @@
 namespace aulm::gateway::client {
 
 // Where a follower keeps its position, so that its process can be restarted: a file (FileCursorStore), or whatever the
-// application writes its results to. Called by one thread at a time, the one in EventFollower::Next or Commit.
+// application writes its results to. Called by one thread at a time. What it fails with ends the following: a store
+// that is worth another try makes that by itself.
 class CursorStore {
  public:
   virtual ~CursorStore() = default;

@@ -34,7 +34,9 @@ const std::optional<CallError>& EventFollower::error() const { return source_->e
 std::string EventFollower::cursor() const { return source_->cursor(); }
 
 void EventFollower::MarkHandled() {
-  if (const std::optional<uint64_t> number = std::exchange(in_hand_, std::nullopt)) source_->MarkHandled(*number);
+  if (const std::optional<uint64_t> number = std::exchange(in_hand_, std::nullopt)) {
+    source_->MarkHandled(*number).IgnoreError();  // the source's error with the next look
+  }
 }
 
 }  // namespace aulm::gateway::client

@@ -45,7 +45,7 @@ class EventFollower {
   void Stop();
 
   // Why Next ended by itself: a bad request (INVALID_ARGUMENT), CURSOR_EXPIRED, not allowed, or a cursor store that
-  // cannot be read. nullopt when it was stopped or still goes on. On the thread of Next.
+  // cannot be read or written. nullopt when it was stopped or still goes on. On the thread of Next.
   const std::optional<CallError>& error() const;
 
   // Stands after the last handled event; empty before anything is known. On the thread of Next.

@@ -29,7 +29,7 @@ EventSource::EventSource(const std::shared_ptr<grpc::ChannelInterface>& channel,
                 options_.notices.on_not_saved),
       frames_(channel,
               {.next_request = [this] { return NextRequest(); },
-               .on_interrupted = [this] { position_.Save().IgnoreError(); },  // told of
+               .on_interrupted = [this] { position_.Save().IgnoreError(); },  // Next looks at what it failed with
                .least_backoff = options_.least_backoff,
                .most_backoff = options_.most_backoff,
                .longest_silence = LongestSilence(options_.request)},
@@ -45,30 +45,33 @@ std::optional<EventSource::Received> EventSource::Next() {
     }
     std::optional<v1::SubscribeEventsResponse> frame = frames_.Take(std::min(kPatience, position_.UntilSave()));
     if (frame.has_value()) Accept(*std::move(frame));
-    position_.SaveIfDue();
+    if (const absl::Status saved = position_.SaveIfDue(); !saved.ok()) Fail(saved);
   }
   return std::nullopt;
 }
 
 void EventSource::Finish() {
-  position_.Save().IgnoreError();  // told of
+  position_.Save().IgnoreError();  // what may pass is told of, the rest is the failure
+  if (const absl::Status failure = position_.failure(); !failure.ok() && !error().has_value()) Fail(failure);
   frames_.Close();
+}
+
+void EventSource::Fail(const absl::Status& status) {
+  error_.emplace();
+  error_->code = static_cast<grpc::StatusCode>(status.code());
+  error_->message = std::string(status.message());
 }
 
 void EventSource::Begin() {
   if (durable() && options_.cursor_store != nullptr) {
-    error_.emplace();
-    error_->code = grpc::StatusCode::INVALID_ARGUMENT;
-    error_->message = "cursor_store: a durable subscription keeps its position in the gateway; give one of them";
-    return;
+    return Fail(absl::InvalidArgumentError(
+        "cursor_store: a durable subscription keeps its position in the gateway; give one of them"));
   }
   absl::StatusOr<std::string> cursor = position_.Load();
   if (cursor.ok()) {
     received_ = *std::move(cursor);
   } else {
-    error_.emplace();
-    error_->code = static_cast<grpc::StatusCode>(cursor.status().code());
-    error_->message = std::string(cursor.status().message());
+    Fail(cursor.status());
   }
 }
 
@@ -91,6 +94,10 @@ void EventSource::Accept(v1::SubscribeEventsResponse frame) {
       break;
     case v1::SubscribeEventsResponse::kEventBatch:
       for (v1::Delivery& delivery : *frame.mutable_event_batch()->mutable_deliveries()) {
+        if (!delivery.ack_token().empty()) {
+          error_ = WrongMode(options_.request.subscription(), "SHARED", "SharedConsumer");
+          return;
+        }
         if (repeats_.contains(delivery.event().cursor())) continue;
         repeats_.clear();  // the log's order: none comes after an event that is new
         const uint64_t number = position_.Add(delivery.event().cursor());

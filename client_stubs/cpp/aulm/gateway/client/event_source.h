@@ -32,13 +32,14 @@ class EventSource {
   // The next event, however long none comes. nullopt for ever once stopped or where error() says why.
   std::optional<Received> Next();
 
-  // Says that an event was handled, and saves the position when that is due. Any thread.
-  void MarkHandled(uint64_t number) { position_.MarkHandled(number); }
+  // Says that an event was handled, and saves the position when that is due. The store's error. Any thread.
+  absl::Status MarkHandled(uint64_t number) { return position_.MarkHandled(number); }
 
   // Saves the position now.
   absl::Status Save() { return position_.Save(); }
 
-  // Saves the position, then leaves the stream. On the thread of Next; may be called again.
+  // Saves the position, then leaves the stream: a store that fails is the error where there was none. On the thread of
+  // Next; may be called again.
   void Finish();
 
   // Makes Next return nullopt soon, for good. Thread-safe, does not block.
@@ -52,6 +53,7 @@ class EventSource {
 
  private:
   void Begin();
+  void Fail(const absl::Status& status);
   v1::SubscribeEventsRequest NextRequest();
   void Accept(v1::SubscribeEventsResponse frame);
   void MoveTo(const std::string& cursor);

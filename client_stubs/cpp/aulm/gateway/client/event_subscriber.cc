@@ -32,11 +32,8 @@ absl::Status EventSubscriber::Run() {
                   .run =
                       [this, received = *std::move(received)] {
                         absl::Status status = handler_(received.event);
-                        if (status.ok()) {
-                          source_->MarkHandled(received.number);
-                        } else {
-                          source_->Stop();
-                        }
+                        if (status.ok()) status = source_->MarkHandled(received.number);
+                        if (!status.ok()) source_->Stop();
                         return status;
                       },
                   .drop = nullptr});

@@ -36,9 +36,9 @@ class EventSubscriber {
   EventSubscriber& operator=(const EventSubscriber&) = delete;
   ~EventSubscriber();
 
-  // Follows events until stopped, which is OK; until a handler fails, whose error it returns; or until something that
-  // trying again cannot mend: see error(), whose status it returns. The handlers that run have returned by then, and
-  // the position is saved. Blocks. Once.
+  // Follows events until stopped, which is OK; until a handler or the cursor store fails, whose error it returns; or
+  // until something that trying again cannot mend: see error(), whose status it returns. The handlers that run have
+  // returned by then, and the position is saved. Blocks. Once.
   absl::Status Run();
 
   // Makes Run end once the handlers that run have returned. Thread-safe, does not block; not for signal handlers.

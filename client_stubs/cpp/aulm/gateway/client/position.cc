@@ -2,12 +2,13 @@
 
 #include <utility>
 
+#include "aulm/gateway/client/call_error.h"
 #include "aulm/gateway/client/monotonic_now.h"
 
 namespace aulm::gateway::client {
-Position::Position(CursorStore* store, bool remember_unsaved, absl::Duration interval,
+Position::Position(CursorStore* store, bool acknowledges, absl::Duration interval,
                    std::function<void(const absl::Status&)> on_not_saved)
-    : store_(store), remember_unsaved_(remember_unsaved), interval_(interval), on_not_saved_(std::move(on_not_saved)) {}
+    : store_(store), acknowledges_(acknowledges), interval_(interval), on_not_saved_(std::move(on_not_saved)) {}
 
 absl::StatusOr<std::string> Position::Load() {
   if (store_ == nullptr) return std::string();
@@ -33,25 +34,26 @@ void Position::MoveTo(const std::string& cursor) {
   Advance();
 }
 
-void Position::MarkHandled(uint64_t number) {
+absl::Status Position::MarkHandled(uint64_t number) {
   {
     absl::MutexLock lock(&mu_);
     places_[number - first_].passed = true;
     Advance();
   }
-  SaveIfDue();
+  return SaveIfDue();
 }
 
-void Position::SaveIfDue() {
+absl::Status Position::SaveIfDue() {
   std::string cursor;
   {
     absl::MutexLock lock(&mu_);
     // Who is saving now leaves what came since to the next look.
-    if (saving_ || UntilSaveLocked() > absl::ZeroDuration()) return;
+    if (saving_ || UntilSaveLocked() > absl::ZeroDuration()) return failure_;
     saving_ = true;
     cursor = handled_;
   }
-  Write(cursor).IgnoreError();  // told of
+  Write(cursor).IgnoreError();  // what may pass is told of, the rest is the failure
+  return failure();
 }
 
 absl::Status Position::Save() {
@@ -59,7 +61,7 @@ absl::Status Position::Save() {
   {
     absl::MutexLock lock(&mu_);
     mu_.Await(absl::Condition(this, &Position::NotSaving));
-    if (!SomethingToSave()) return absl::OkStatus();
+    if (!SomethingToSave()) return failure_;
     saving_ = true;
     cursor = handled_;
   }
@@ -69,6 +71,11 @@ absl::Status Position::Save() {
 absl::Duration Position::UntilSave() const {
   absl::MutexLock lock(&mu_);
   return UntilSaveLocked();
+}
+
+absl::Status Position::failure() const {
+  absl::MutexLock lock(&mu_);
+  return failure_;
 }
 
 std::string Position::handled() const {
@@ -88,11 +95,13 @@ void Position::Advance() {
     handled_ = std::move(places_.front().cursor);
     places_.pop_front();
     ++first_;
-    if (remember_unsaved_) unsaved_.push_back(handled_);
+    if (acknowledges_) unsaved_.push_back(handled_);
   }
 }
 
-bool Position::SomethingToSave() const { return store_ != nullptr && !handled_.empty() && handled_ != saved_; }
+bool Position::SomethingToSave() const {
+  return store_ != nullptr && failure_.ok() && !handled_.empty() && handled_ != saved_;
+}
 
 absl::Duration Position::UntilSaveLocked() const {
   return SomethingToSave() ? interval_ - (MonotonicNow() - saved_at_) : absl::InfiniteDuration();
@@ -100,11 +109,15 @@ absl::Duration Position::UntilSaveLocked() const {
 
 absl::Status Position::Write(const std::string& cursor) {
   const absl::Status status = store_->Save(cursor);
-  if (!status.ok() && on_not_saved_) on_not_saved_(status);
+  const bool passes = acknowledges_ && MayPass(static_cast<grpc::StatusCode>(status.code()));
+  if (passes && on_not_saved_) on_not_saved_(status);
   absl::MutexLock lock(&mu_);
   saving_ = false;
   saved_at_ = MonotonicNow();  // also after a failure: it is not tried again at once
-  if (!status.ok()) return status;
+  if (!status.ok()) {
+    if (!passes) failure_ = status;
+    return status;
+  }
   saved_ = cursor;
   while (!unsaved_.empty()) {
     const bool reached = unsaved_.front() == cursor;

@@ -17,12 +17,13 @@ namespace aulm::gateway::client {
 
 // How far a subscriber has come: what it received, what it handled, and what it saved of that. Events may be handled in
 // another order than they came; the position stands before the oldest one that is not handled. Used by EventSource.
-// Thread-safe; whoever calls MarkHandled, SaveIfDue or Save may block on the store.
+// Thread-safe; whoever calls MarkHandled, SaveIfDue or Save may block on the store. What the store fails with is
+// returned, now and ever after, but for what may pass of the gateway's own: that is told of, and tried again later.
 class Position {
  public:
-  // `store` may be null: nothing is saved then. `remember_unsaved`: NotSavedYet will be asked for. `on_not_saved` may
-  // be null.
-  Position(CursorStore* store, bool remember_unsaved, absl::Duration interval,
+  // `store` may be null: nothing is saved then. `acknowledges`: the store is the gateway, and NotSavedYet will be asked
+  // for. `on_not_saved` may be null.
+  Position(CursorStore* store, bool acknowledges, absl::Duration interval,
            std::function<void(const absl::Status&)> on_not_saved);
 
   // Takes the position from the store; empty where there is none. Before anything else.
@@ -35,14 +36,16 @@ class Position {
   void MoveTo(const std::string& cursor);
 
   // Notes that an event was handled, and saves when that is due.
-  void MarkHandled(uint64_t number);
+  absl::Status MarkHandled(uint64_t number);
 
-  // Saves when something is to be saved and the interval has passed. A store that fails is told of, and tried again
-  // later.
-  void SaveIfDue();
+  // Saves when something is to be saved and the interval has passed.
+  absl::Status SaveIfDue();
 
-  // Saves now. The store's error, told of besides.
+  // Saves now. The store's error, also one that may pass.
   absl::Status Save();
+
+  // What the store failed with, for good.
+  absl::Status failure() const;
 
   // How long until SaveIfDue would save; infinite when nothing is to be saved.
   absl::Duration UntilSave() const;
@@ -67,7 +70,7 @@ class Position {
   absl::Status Write(const std::string& cursor) ABSL_LOCKS_EXCLUDED(mu_);
 
   CursorStore* const store_;
-  const bool remember_unsaved_;
+  const bool acknowledges_;
   const absl::Duration interval_;
   const std::function<void(const absl::Status&)> on_not_saved_;
 
@@ -79,7 +82,8 @@ class Position {
   std::string handled_ ABSL_GUARDED_BY(mu_);
   std::string saved_ ABSL_GUARDED_BY(mu_);
   absl::Time saved_at_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();  // or tried to; on the monotonic clock
-  bool saving_ ABSL_GUARDED_BY(mu_) = false;                         // somebody is in the store
+  absl::Status failure_ ABSL_GUARDED_BY(mu_);
+  bool saving_ ABSL_GUARDED_BY(mu_) = false;  // somebody is in the store
 };
 
 }  // namespace aulm::gateway::client

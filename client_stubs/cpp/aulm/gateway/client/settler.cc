@@ -16,12 +16,6 @@ constexpr std::chrono::seconds kCallTimeout(5);
 // How long a consumer that stops goes on trying to settle what its handlers have done.
 constexpr absl::Duration kLastTries = absl::Seconds(5);
 
-// True for what the same call may well not meet again.
-bool MayPass(grpc::StatusCode code) {
-  return code == grpc::StatusCode::UNAVAILABLE || code == grpc::StatusCode::DEADLINE_EXCEEDED ||
-         code == grpc::StatusCode::RESOURCE_EXHAUSTED;
-}
-
 }  // namespace
 
 Settler::Settler(const std::shared_ptr<grpc::ChannelInterface>& channel, Setup setup)

@@ -1,8 +1,10 @@
 #include "aulm/gateway/client/shared_consumer.h"
 
 #include <chrono>
+#include <iostream>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "aulm/gateway/client/conversation_lanes.h"
 #include "aulm/gateway/client/settler.h"
 #include "aulm/gateway/v1/subscription_service.grpc.pb.h"
@@ -78,11 +80,15 @@ absl::Status SharedConsumer::Run() {
       absl::MutexLock lock(&mu_);
       running_ = nullptr;
     }
-    lanes.Join().IgnoreError();  // no handler's error comes so far
+    if (const absl::Status wrong = lanes.Join(); !wrong.ok()) {
+      error_.emplace();
+      error_->code = static_cast<grpc::StatusCode>(wrong.code());
+      error_->message = std::string(wrong.message());
+    }
   }
   settler.Finish();
   frames_.Close();  // only now: tokens end with their stream
-  error_ = frames_.error();
+  if (!error_.has_value()) error_ = frames_.error();
   return error_.has_value() ? ToStatus(*error_) : absl::OkStatus();
 }
 
@@ -104,19 +110,49 @@ std::optional<absl::Duration> SharedConsumer::AckDeadline() {
     context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
     const grpc::Status status = stub->GetSubscription(&context, request, &response);
     if (status.ok()) {
+      if (response.subscription().mode() == v1::SUBSCRIPTION_MODE_CURSOR) {
+        error_ =
+            WrongMode(options_.subscription, "CURSOR", "EventFollower or EventSubscriber with a request that names it");
+        return std::nullopt;
+      }
       const google::protobuf::Duration& told = response.subscription().ack_deadline();
       const absl::Duration deadline = absl::Seconds(told.seconds()) + absl::Nanoseconds(told.nanos());
       return deadline > absl::ZeroDuration() ? deadline : kUsualAckDeadline;
     }
-    if (status.error_code() != grpc::StatusCode::UNAVAILABLE &&
-        status.error_code() != grpc::StatusCode::DEADLINE_EXCEEDED &&
-        status.error_code() != grpc::StatusCode::RESOURCE_EXHAUSTED) {
+    if (!MayPass(status.error_code())) {
       error_ = ToCallError(status);
       return std::nullopt;
     }
     frames_.Pause(backoff.Next());
   }
   return std::nullopt;
+}
+
+// An error where the handler's answer settles nothing.
+absl::Status SharedConsumer::Handle(const v1::Delivery& delivery, Settler& settler) {
+  const absl::StatusOr<Verdict> verdict = handler_(delivery);
+  if (!verdict.ok()) {
+    if (options_.notices.on_handler_failed) {
+      options_.notices.on_handler_failed(verdict.status(), delivery);
+    } else {
+      std::cerr << "aulm gateway: the handler of an event failed; it is delivered again: " << verdict.status()
+                << std::endl;
+    }
+    settler.Settle(SettlementOf(delivery, Verdict::Retry()));
+    return absl::OkStatus();
+  }
+  switch (verdict->action) {
+    case v1::SETTLEMENT_ACTION_ACK:
+    case v1::SETTLEMENT_ACTION_RETRY:
+    case v1::SETTLEMENT_ACTION_PARK:
+    case v1::SETTLEMENT_ACTION_SKIP:
+      settler.Settle(SettlementOf(delivery, *verdict));
+      return absl::OkStatus();
+    default:
+      return absl::InvalidArgumentError(absl::StrCat("the handler returned a Verdict of ",
+                                                     v1::SettlementAction_Name(verdict->action),
+                                                     ": its action is ACK, RETRY, PARK or SKIP"));
+  }
 }
 
 void SharedConsumer::Accept(v1::EventBatch batch, Settler& settler, ConversationLanes& lanes) {
@@ -126,12 +162,9 @@ void SharedConsumer::Accept(v1::EventBatch batch, Settler& settler, Conversation
     lanes.Submit({.conversation = ConversationOf(delivery->event()),
                   .run =
                       [this, delivery, &settler] {
-                        const absl::StatusOr<Verdict> verdict = handler_(*delivery);
-                        if (!verdict.ok() && options_.notices.on_not_saved) {
-                          options_.notices.on_not_saved(verdict.status());
-                        }
-                        settler.Settle(SettlementOf(*delivery, verdict.ok() ? *verdict : Verdict::Retry()));
-                        return absl::OkStatus();
+                        absl::Status status = Handle(*delivery, settler);
+                        if (!status.ok()) frames_.Stop();
+                        return status;
                       },
                   // Handed back at once, rather than when its time is up.
                   .drop = [delivery, &settler] { settler.Settle(SettlementOf(*delivery, Verdict::Retry())); }});

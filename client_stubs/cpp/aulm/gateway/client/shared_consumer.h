@@ -64,7 +64,7 @@ struct ConsumeOptions {
 class SharedConsumer {
  public:
   // Called on threads of the consumer's; deliveries of a conversation come one after the other. An error has the
-  // delivery tried again, like Verdict::Retry, and is told as a notice (on_not_saved).
+  // delivery tried again, like Verdict::Retry, and is told as a notice (on_handler_failed), or else on stderr.
   using Handler = std::function<absl::StatusOr<Verdict>(const v1::Delivery& delivery)>;
 
   // Does not connect: Run does.
@@ -73,8 +73,9 @@ class SharedConsumer {
   SharedConsumer& operator=(const SharedConsumer&) = delete;
   ~SharedConsumer();
 
-  // Consumes until stopped, which is OK, or until something that trying again cannot mend: see error(), whose status it
-  // returns. The handlers that run have returned by then, and what they did is settled. Blocks. Once.
+  // Consumes until stopped, which is OK, or until something that trying again cannot mend, such as a subscription in
+  // mode CURSOR or a Verdict that settles nothing: see error(), whose status it returns. The handlers that run have
+  // returned by then, and what they did is settled. Blocks. Once.
   absl::Status Run();
 
   // Makes Run end once the handlers that run have returned. Thread-safe, does not block; not for signal handlers.
@@ -86,6 +87,7 @@ class SharedConsumer {
  private:
   std::optional<absl::Duration> AckDeadline();
   void Accept(v1::EventBatch batch, Settler& settler, ConversationLanes& lanes);
+  absl::Status Handle(const v1::Delivery& delivery, Settler& settler);
 
   const std::shared_ptr<grpc::ChannelInterface> channel_;
   const ConsumeOptions options_;
