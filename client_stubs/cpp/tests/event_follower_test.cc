@@ -19,6 +19,7 @@ namespace {
 
 using grpc::StatusCode;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 grpc::Status Broken() { return grpc::Status(StatusCode::UNAVAILABLE, "broken"); }
 

@@ -4,6 +4,7 @@
 interface Task {
   number: number; // in the order of add()
   run: () => Promise<void>;
+  dropped: () => void;
 }
 
 interface Lane {
@@ -26,11 +27,14 @@ export class ConversationLanes {
     private readonly capacity: number,
   ) {}
 
-  /** Takes a task, which must not fail. */
-  add(name: string, run: () => Promise<void>): void {
-    if (this.#stopped) return;
+  /** Takes a task, which must not fail; after stop it is `dropped` in place of `run`. */
+  add(name: string, run: () => Promise<void>, dropped: () => void = () => undefined): void {
+    if (this.#stopped) {
+      dropped();
+      return;
+    }
     this.#tasks++;
-    const task: Task = { number: this.#added++, run };
+    const task: Task = { number: this.#added++, run, dropped };
     const known = this.#lanes.get(name);
     if (known !== undefined) {
       known.waiting.push(task);
@@ -56,9 +60,10 @@ export class ConversationLanes {
   stop(): void {
     this.#stopped = true;
     this.#ready.length = 0;
-    for (const lane of this.#lanes.values()) lane.waiting.length = 0;
+    const left = [...this.#lanes.values()].flatMap(({ waiting }) => waiting.splice(0));
     this.#tasks = this.#running;
     this.#tell();
+    for (const { dropped } of left) dropped();
   }
 
   #startReady(): void {

@@ -47,7 +47,6 @@ export interface ConsumerParts {
 // A delivery of mode SHARED that is not settled.
 interface Outstanding {
   ackToken: Uint8Array;
-  begun: boolean;
   lost: boolean; // handed out again, to somebody else perhaps
 }
 
@@ -97,7 +96,7 @@ export class EventConsumer {
 
   /** Runs until it is stopped, or something fails for good: then throws that. */
   async run(): Promise<void> {
-    const { feed, keeper, lanes, signal } = this.parts;
+    const { feed, keeper, lanes, settler, signal } = this.parts;
     const stopLanes = () => {
       lanes.stop();
     };
@@ -112,6 +111,7 @@ export class EventConsumer {
     await lanes.idle();
     clearInterval(this.#extending);
     signal.removeEventListener("abort", stopLanes);
+    await settler?.idle();
     await keeper.tryFlush();
     feed.close(); // now that everything is settled: the tokens of deliveries end with their stream
     this.#failure ??= keeper.failure;
@@ -121,7 +121,6 @@ export class EventConsumer {
   async #take({ deliveries, position }: Batch): Promise<void> {
     for (const delivery of deliveries) {
       await this.parts.lanes.room();
-      if (this.parts.signal.aborted) return;
       if (delivery.ackToken.length > 0) this.#addShared(delivery);
       else this.#addInOrder(delivery.event!);
     }
@@ -157,10 +156,9 @@ export class EventConsumer {
   #addShared({ event, ackToken, attempt }: Delivery): void {
     const { settler, lanes, signal } = this.parts;
     if (settler === undefined || event === undefined) return;
-    const outstanding: Outstanding = { ackToken, begun: false, lost: false };
+    const outstanding: Outstanding = { ackToken, lost: false };
     this.#outstanding.add(outstanding);
-    lanes.add(conversationOf(event), async () => {
-      outstanding.begun = true;
+    const handle = async () => {
       try {
         if (outstanding.lost) return;
         const verdict = checked(await this.#judge(event, attempt));
@@ -172,6 +170,11 @@ export class EventConsumer {
       } finally {
         this.#outstanding.delete(outstanding);
       }
+    };
+    lanes.add(conversationOf(event), handle, () => {
+      this.#outstanding.delete(outstanding);
+      // Handed back at once, rather than when its time is up.
+      settler.settle(ackToken, SettlementAction.RETRY).catch(() => undefined);
     });
     this.#extending ??= setInterval(() => {
       this.#extend(settler);
@@ -180,7 +183,6 @@ export class EventConsumer {
 
   #extend(settler: Settler): void {
     for (const outstanding of this.#outstanding) {
-      if (this.parts.signal.aborted && !outstanding.begun) continue; // will not be handled here
       settler.settle(outstanding.ackToken, SettlementAction.EXTEND).then(
         (effect) => {
           outstanding.lost ||= effect === SettlementEffect.STALE;

@@ -27,6 +27,7 @@ const MOST_SETTLEMENTS = 1000;
 export class Settler {
   #waiting: Waiting[] = [];
   #busy = false;
+  #running: Promise<void> = Promise.resolve();
 
   /** Tries again what can be tried again until `giveUp` is aborted. */
   constructor(
@@ -43,8 +44,13 @@ export class Settler {
   settle(ackToken: Uint8Array, action: SettlementAction, delayMs?: number): Promise<SettlementEffect> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ settlement: { ackToken, action, delay: toDuration(delayMs) }, resolve, reject });
-      if (!this.#busy) void this.#run();
+      if (!this.#busy) this.#running = this.#run();
     });
+  }
+
+  /** Waits until everything is settled, or given up. */
+  async idle(): Promise<void> {
+    while (this.#busy) await this.#running;
   }
 
   async #run(): Promise<void> {

@@ -165,6 +165,24 @@ void test("a consumer that stops settles before it leaves its stream, with which
     assert.deepEqual(settled(gateway), [["token-a1", "ACK", undefined]]);
   }));
 
+void test("a consumer that stops hands back at once what no handler saw", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.shared("a1", "a2");
+      },
+    ];
+    const stop = new AbortController();
+    await gateway.client.consume({ subscription: "orders", signal: stop.signal }, async () => {
+      stop.abort();
+      while (gateway.acknowledged.length === 0) await new Promise(setImmediate);
+    });
+    assert.deepEqual(settled(gateway), [
+      ["token-a2", "RETRY", undefined],
+      ["token-a1", "ACK", undefined],
+    ]);
+  }));
+
 void test("a settlement that finds no gateway is tried again", () =>
   withGateway(async (gateway) => {
     gateway.scripts = [

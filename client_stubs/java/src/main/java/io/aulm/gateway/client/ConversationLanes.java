@@ -1,9 +1,11 @@
 package io.aulm.gateway.client;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.PriorityQueue;
 import java.util.concurrent.Executor;
@@ -13,7 +15,7 @@ import java.util.concurrent.Executor;
  * bound of one, in the order in which they came. Tasks must not fail. Thread-safe; no lock is held while a task runs.
  */
 final class ConversationLanes {
-  private record Task(long number, Runnable run) {}
+  private record Task(long number, Runnable run, Runnable dropped) {}
 
   private record Lane(String name, Deque<Task> waiting) {
     long oldest() {
@@ -37,26 +39,33 @@ final class ConversationLanes {
     this.capacity = capacity;
   }
 
-  /** Takes a task; waits until there is room. After {@link #stop} it is dropped. */
-  synchronized void add(String name, Runnable run) throws InterruptedException {
+  /** Takes a task; waits until there is room. After {@link #stop} it is {@code dropped} in place of {@code run}. */
+  void add(String name, Runnable run, Runnable dropped) throws InterruptedException {
+    if (!take(name, run, dropped)) {
+      dropped.run();
+    }
+  }
+
+  private synchronized boolean take(String name, Runnable run, Runnable dropped) throws InterruptedException {
     while (tasks >= capacity && !stopped) {
       wait();
     }
     if (stopped) {
-      return;
+      return false;
     }
     tasks++;
-    Task task = new Task(added++, run);
+    Task task = new Task(added++, run, dropped);
     Lane known = lanes.get(name);
     if (known != null) {
       known.waiting.add(task);
-      return;
+      return true;
     }
     Lane lane = new Lane(name, new ArrayDeque<>());
     lane.waiting.add(task);
     lanes.put(name, lane);
     ready.add(lane);
     startReady();
+    return true;
   }
 
   /** Waits until every task has ended; after {@link #stop}, until those have that had begun. */
@@ -67,12 +76,19 @@ final class ConversationLanes {
   }
 
   /** Drops the tasks that have not begun. */
-  synchronized void stop() {
-    stopped = true;
-    ready.clear();
-    lanes.values().forEach(lane -> lane.waiting.clear());
-    tasks = running;
-    notifyAll();
+  void stop() {
+    List<Task> left = new ArrayList<>();
+    synchronized (this) {
+      stopped = true;
+      ready.clear();
+      for (Lane lane : lanes.values()) {
+        left.addAll(lane.waiting);
+        lane.waiting.clear();
+      }
+      tasks = running;
+      notifyAll();
+    }
+    left.forEach(task -> task.dropped.run());
   }
 
   private void startReady() {

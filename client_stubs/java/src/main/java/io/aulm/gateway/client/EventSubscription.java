@@ -41,7 +41,6 @@ public final class EventSubscription implements AutoCloseable {
   // A delivery of mode SHARED that is not settled.
   private static final class Outstanding {
     final ByteString token;
-    volatile boolean begun;
     volatile boolean lost; // handed out again, to somebody else perhaps
 
     Outstanding(ByteString token) {
@@ -145,6 +144,9 @@ public final class EventSubscription implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    if (settler != null) {
+      settler.awaitIdle();
+    }
     keeper.tryFlush();
     if (feed != null) {
       feed.close(); // now that everything is settled: the tokens of deliveries end with their stream
@@ -217,7 +219,8 @@ public final class EventSubscription implements AutoCloseable {
           } catch (Throwable e) {
             fail(e);
           }
-        });
+        },
+        () -> {});
   }
 
   private void advance() {
@@ -238,7 +241,6 @@ public final class EventSubscription implements AutoCloseable {
     lanes.add(
         conversationOf(delivery.getEvent()),
         () -> {
-          each.begun = true;
           try {
             if (!each.lost) {
               Verdict verdict = given(judge(delivery));
@@ -252,6 +254,10 @@ public final class EventSubscription implements AutoCloseable {
           } finally {
             outstanding.remove(each);
           }
+        },
+        () -> { // handed back at once, rather than when its time is up
+          outstanding.remove(each);
+          settler.settle(each.token, SettlementAction.SETTLEMENT_ACTION_RETRY, null);
         });
   }
 
@@ -273,9 +279,6 @@ public final class EventSubscription implements AutoCloseable {
 
   private void extend() {
     for (Outstanding each : outstanding) {
-      if (stopping.get() && !each.begun) {
-        continue; // will not be handled here
-      }
       settler
           .settle(each.token, SettlementAction.SETTLEMENT_ACTION_EXTEND, null)
           .thenAccept(effect -> each.lost |= effect == SettlementEffect.SETTLEMENT_EFFECT_STALE);

@@ -55,6 +55,21 @@ final class Settler {
     return each.done;
   }
 
+  /** Waits until everything is settled, or given up. */
+  synchronized void awaitIdle() {
+    boolean interrupted = false;
+    while (busy) {
+      try {
+        wait();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   /** From now on, what fails is not tried again. */
   void giveUp() {
     givenUp.countDown();
@@ -66,6 +81,7 @@ final class Settler {
       synchronized (this) {
         if (waiting.isEmpty()) {
           busy = false;
+          notifyAll();
           return;
         }
         List<Waiting> taken = waiting.subList(0, Math.min(waiting.size(), MOST_SETTLEMENTS));

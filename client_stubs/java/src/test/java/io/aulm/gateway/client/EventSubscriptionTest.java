@@ -115,6 +115,28 @@ final class EventSubscriptionTest {
   }
 
   @Test
+  void stoppingHandsBackAtOnceWhatNoHandlerSaw() throws InterruptedException {
+    gateway.frames = List.of(FakeGateway.batch("1", "a", true), FakeGateway.batch("2", "a", true));
+    CountDownLatch handling = new CountDownLatch(1);
+    CountDownLatch release = new CountDownLatch(1);
+    EventSubscription subscription =
+        client.consume(
+            DURABLE,
+            (event, attempt) -> {
+              handling.countDown();
+              release.await();
+              return Verdict.ACK;
+            });
+    assertTrue(handling.await(20, TimeUnit.SECONDS));
+    gateway.awaitSettled("2", SettlementAction.SETTLEMENT_ACTION_EXTEND); // it has come, and waits for the first
+    subscription.stop();
+    gateway.awaitSettled("2", SettlementAction.SETTLEMENT_ACTION_RETRY);
+    release.countDown();
+    gateway.awaitSettled("1", SettlementAction.SETTLEMENT_ACTION_ACK);
+    subscription.close();
+  }
+
+  @Test
   void failedHandlerIsLogged() throws InterruptedException {
     BlockingQueue<LogRecord> logged = new LinkedBlockingQueue<>();
     Logger logger = Logger.getLogger("io.aulm.gateway.client");

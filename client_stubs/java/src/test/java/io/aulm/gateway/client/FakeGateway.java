@@ -20,7 +20,6 @@ import io.aulm.gateway.v1.SettlementResult;
 import io.aulm.gateway.v1.SubscribeEventsRequest;
 import io.aulm.gateway.v1.SubscribeEventsResponse;
 import io.aulm.gateway.v1.Subscription;
-import io.aulm.gateway.v1.SubscriptionMode;
 import io.aulm.gateway.v1.SubscriptionServiceGrpc;
 import io.grpc.Grpc;
 import io.grpc.InsecureServerCredentials;
@@ -38,7 +37,6 @@ import java.util.concurrent.TimeUnit;
 final class FakeGateway implements AutoCloseable {
   final Queue<SendTextRequest> sends = new ConcurrentLinkedQueue<>();
   final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
-  volatile SubscriptionMode mode = SubscriptionMode.SUBSCRIPTION_MODE_SHARED;
   volatile List<SubscribeEventsResponse> frames = List.of(); // of each stream, which then stays open
   private final Server server;
 
@@ -123,7 +121,7 @@ final class FakeGateway implements AutoCloseable {
     @Override
     public void getSubscription(GetSubscriptionRequest request, StreamObserver<GetSubscriptionResponse> observer) {
       Subscription subscription =
-          Subscription.newBuilder().setMode(mode).setAckDeadline(Duration.newBuilder().setSeconds(30)).build();
+          Subscription.newBuilder().setAckDeadline(Duration.newBuilder().setNanos(60_000_000)).build();
       answer(observer, GetSubscriptionResponse.newBuilder().setSubscription(subscription).build());
     }
   }
