@@ -2,6 +2,8 @@
 //   bare echo   a gRPC callback server that answers from memory
 //   bare proxy  callback server → one curl thread → the fixed upstream, and nothing else
 //   gateway     the product, with every check, log and metric
+//   the peers   the same gateway as a team would write it in an afternoon, in Go and in Node, where ./dev bench built
+//   them
 // then the latency that it adds, what request ids and pacing cost, and how soon refusals come back. Throughput without
 // ids is h2load's; the rest comes over nghttp2 too (grpc_load.h). CPU is the server process's own, user and system.
 // What is compared takes turns, and medians are shown.
@@ -32,6 +34,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
+#include "tests/bench/peers/peers.h"
 #include "tests/bench/support/bench_report.h"
 #include "tests/bench/support/grpc_load.h"
 #include "tests/bench/support/server_process.h"
@@ -190,6 +193,10 @@ std::string WithId(int64_t call) {
   return request.SerializeAsString();
 }
 
+// Of `servers`: what others are compared with, and ours.
+constexpr size_t kProxy = 1;
+constexpr size_t kGateway = 2;
+
 // Gives the calls a second that the gateway made in the last of the loads.
 double Throughput(BenchReport& report, const std::vector<Server>& servers, int calls) {
   double peak = 0;
@@ -207,13 +214,17 @@ double Throughput(BenchReport& report, const std::vector<Server>& servers, int c
         RunH2load(servers[i], connections, streams, calls, message_file, figures[i]);
       }
     }
-    const double bare = Median(figures[1].cpu_us);
+    const double bare = Median(figures[kProxy].cpu_us);
+    const double ours = Median(figures[kGateway].cpu_us);
     for (size_t i = 0; i < servers.size(); ++i) {
       const double cpu = Median(figures[i].cpu_us);
       report.Row({{"load", absl::StrCat(connections, "x", streams)}, {"server", servers[i].name}},
-                 {{"calls/s", Median(figures[i].per_second)}, {"cpu_us/call", cpu}, {"cpu/bare_proxy", cpu / bare}});
+                 {{"calls/s", Median(figures[i].per_second)},
+                  {"cpu_us/call", cpu},
+                  {"cpu/bare_proxy", cpu / bare},
+                  {"cpu/gateway", cpu / ours}});
     }
-    peak = Median(figures.back().per_second);
+    peak = Median(figures[kGateway].per_second);
   }
   return peak;
 }
@@ -221,7 +232,9 @@ double Throughput(BenchReport& report, const std::vector<Server>& servers, int c
 void Latency(BenchReport& report, const std::vector<Server>& servers, int calls, double peak) {
   report.Begin("latency", "Latency of SendText without a request id, one call at a time and at half the peak rate");
   for (const double rate : {0.0, std::round(peak / 200) * 100}) {
-    std::vector<Figures> figures(servers.size());
+    // Half of what ours can do is more than all of what a peer can.
+    const size_t measured = rate == 0 ? servers.size() : kGateway + 1;
+    std::vector<Figures> figures(measured);
     GrpcLoad load;
     load.message = WithoutId;
     load.per_second = rate;
@@ -229,14 +242,14 @@ void Latency(BenchReport& report, const std::vector<Server>& servers, int calls,
     load.streams = rate == 0 ? 1 : 250;
     load.calls = rate == 0 ? calls / 10 : std::min(calls, static_cast<int>(rate * 4));
     for (int round = 0; round < kRounds; ++round) {
-      for (size_t i = 0; i < servers.size(); ++i) RunCalls(servers[i], load, figures[i]);
+      for (size_t i = 0; i < measured; ++i) RunCalls(servers[i], load, figures[i]);
     }
-    for (size_t i = 0; i < servers.size(); ++i) {
+    for (size_t i = 0; i < measured; ++i) {
       report.Row({{"load", rate == 0 ? "1 at once" : absl::StrCat(rate, "/s")}, {"server", servers[i].name}},
                  {{"p50_us", Median(figures[i].p50_us)},
                   {"p99_us", Median(figures[i].p99_us)},
-                  {"added_p50_us", Median(figures[i].p50_us) - Median(figures[1].p50_us)},
-                  {"added_p99_us", Median(figures[i].p99_us) - Median(figures[1].p99_us)}});
+                  {"added_p50_us", Median(figures[i].p50_us) - Median(figures[kProxy].p50_us)},
+                  {"added_p99_us", Median(figures[i].p99_us) - Median(figures[kProxy].p99_us)}});
     }
   }
 }
@@ -279,10 +292,10 @@ void Ids(BenchReport& report, const std::string& upstream, int calls) {
   }
 }
 
-// Sends one call after the other, all of which the gateway refuses with `reason`.
-void Refusals(BenchReport& report, const std::string& name, const Gateway& gateway, const std::string& reason,
+// Sends one call after the other, all of which are refused with `reason`; empty: answered.
+void Refusals(BenchReport& report, const std::string& name, const std::string& address, const std::string& reason,
               int before) {
-  auto stub = v1::MessagingService::NewStub(grpc::CreateChannel(gateway.address(), grpc::InsecureChannelCredentials()));
+  auto stub = v1::MessagingService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
   std::vector<double> times;
   for (int i = 0; i < 1000 + before; ++i) {
     grpc::ClientContext context;
@@ -292,24 +305,31 @@ void Refusals(BenchReport& report, const std::string& name, const Gateway& gatew
     const grpc::Status status = stub->SendText(&context, Request(), &response);
     if (i < before) continue;
     times.push_back(absl::ToDoubleMicroseconds(absl::Now() - start));
-    if (status.error_details().find(reason) == std::string::npos) {
+    if (status.ok() != reason.empty() || status.error_details().find(reason) == std::string::npos) {
       Fail(absl::StrCat(name, ": not refused with ", reason, ": ", status.error_message()));
     }
   }
   std::sort(times.begin(), times.end());
-  report.Row(
-      {{"refusal", name}},
-      {{"p50_us", times[times.size() / 2]}, {"p99_us", times[times.size() * 99 / 100]}, {"max_us", times.back()}});
+  const auto slow = times.end() - std::upper_bound(times.begin(), times.end(), 5000.0);
+  report.Row({{"refusal", name}}, {{"p50_us", times[times.size() / 2]},
+                                   {"p99_us", times[times.size() * 99 / 100]},
+                                   {"max_us", times.back()},
+                                   {"over_5_ms", static_cast<double>(slow)}});
 }
 
 void AllRefusals(BenchReport& report, const std::string& upstream) {
-  report.Begin("refusals", "How soon refusals come back (one call at a time)");
-  Refusals(report, "PACED", Gateway(upstream, R"({"pacing": {"interval": "3600s", "jitter": 0, "burst": 1}})", true),
-           "PACED", 1);
-  Refusals(report, "PACED (daily limit)",
-           Gateway(upstream, R"({"pacing": {"interval": "0.001s", "burst": 100, "daily_limit": 1}})", true), "PACED",
+  report.Begin("refusals", "How soon refusals come back (one call at a time), beside an answer that takes no thought");
+  {
+    const ServerProcess echo({BinaryPath("bare_echo")});
+    Refusals(report, "none (bare echo)", echo.address(), "", 1);
+  }
+  Refusals(report, "PACED",
+           Gateway(upstream, R"({"pacing": {"interval": "3600s", "jitter": 0, "burst": 1}})", true).address(), "PACED",
            1);
-  Refusals(report, "BREAKER_OPEN", Gateway("127.0.0.1:9", ""), "BREAKER_OPEN", 10);
+  Refusals(report, "PACED (daily limit)",
+           Gateway(upstream, R"({"pacing": {"interval": "0.001s", "burst": 100, "daily_limit": 1}})", true).address(),
+           "PACED", 1);
+  Refusals(report, "BREAKER_OPEN", Gateway("127.0.0.1:9", "").address(), "BREAKER_OPEN", 10);
   {
     // One call waits for its slot and takes the only place meanwhile.
     const Gateway full(upstream,
@@ -333,7 +353,7 @@ void AllRefusals(BenchReport& report, const std::string& upstream) {
       call->Finish(&response, &status, nullptr);
     } while (queue.AsyncNext(&tag, &ok, std::chrono::system_clock::now() + std::chrono::milliseconds(200)) ==
              grpc::CompletionQueue::GOT_EVENT);
-    Refusals(report, "OVERLOADED", full, "OVERLOADED", 0);
+    Refusals(report, "OVERLOADED", full.address(), "OVERLOADED", 0);
     waiting->TryCancel();
     queue.Next(&tag, &ok);
   }
@@ -348,9 +368,13 @@ int Main(std::set<std::string> words) {
     const ServerProcess echo({BinaryPath("bare_echo")});
     const ServerProcess proxy({BinaryPath("bare_proxy"), upstream.address()});
     const Gateway gateway(upstream.address(), "");
-    const std::vector<Server> servers = {{"bare echo", echo.address(), echo.pid()},
-                                         {"bare proxy", proxy.address(), proxy.pid()},
-                                         {"gateway", gateway.address(), gateway.pid()}};
+    std::vector<Server> servers = {{"bare echo", echo.address(), echo.pid()},
+                                   {"bare proxy", proxy.address(), proxy.pid()},
+                                   {"gateway", gateway.address(), gateway.pid()}};
+    const Folder folder;
+    const std::vector<Peer> peers =
+        StartPeers(folder.path(), absl::StrCat("http://", upstream.address()), "whsec_bench");
+    for (const Peer& peer : peers) servers.push_back({peer.name.c_str(), peer.grpc_address, peer.process.pid()});
     const double peak = wanted("throughput") ? Throughput(report, servers, calls) : 4000;
     if (wanted("latency")) Latency(report, servers, calls, peak);
   }
