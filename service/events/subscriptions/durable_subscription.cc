@@ -69,6 +69,11 @@ uint64_t DurableSubscription::epoch() const {
   return epoch_;
 }
 
+uint64_t DurableSubscription::term() const {
+  absl::MutexLock lock(&mutex_);
+  return term_;
+}
+
 Assignment DurableSubscription::assignment() const {
   absl::MutexLock lock(&mutex_);
   return assignment_;

@@ -101,6 +101,7 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
   // the assignment was read. Nothing is handed out in another term. `assignment`: who has what.
   void Confirm(uint64_t epoch, uint64_t term, const Assignment& assignment) ABSL_LOCKS_EXCLUDED(mutex_);
   uint64_t epoch() const ABSL_LOCKS_EXCLUDED(mutex_);
+  uint64_t term() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Who had what when it was last looked.
   Assignment assignment() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Streams that are connected, those left out that are being ended.

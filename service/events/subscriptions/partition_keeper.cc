@@ -1,11 +1,13 @@
 #include "service/events/subscriptions/partition_keeper.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "service/base/log.h"
 #include "service/base/status_details.h"
+#include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/share_records.h"
 #include "service/events/subscriptions/subscription_records.h"
@@ -81,11 +83,14 @@ absl::StatusOr<bool> PartitionKeeper::Step(DurableSubscription& subscription, Cl
     return true;
   }
 
+  if (absl::Status looked = LookForTheDead(assignment); !looked.ok()) return StoreFailed(subscription, looked);
   const auto alive = [this](const std::string& replica) { return roster_.IsAlive(replica); };
   const auto consumers = static_cast<uint32_t>(subscription.consumers());
   const bool all = claim == Claim::kAll || roster_.alone();
   Assignment next = assignment;
-  bool changed = false;
+  // In a new term the assignment is written again, as it is: whoever read it before this replica was back, and is about
+  // to take it over, has to read it again, and then finds the lease renewed.
+  bool changed = own != nullptr && subscription.term() != term && !roster_.alone();
   const bool belongs = consumers > 0 || all || own != nullptr;
   if (belongs && (own == nullptr || (own->consumers() != consumers && !roster_.alone()))) {
     next.Note(roster_.self(), consumers, subscription.share_key());
@@ -142,6 +147,17 @@ absl::StatusOr<bool> PartitionKeeper::Step(DurableSubscription& subscription, Cl
   }
   subscription.Confirm(share == nullptr ? 0 : share->epoch(), term, next);
   return false;
+}
+
+absl::Status PartitionKeeper::LookForTheDead(const Assignment& assignment) {
+  if (roster_.alone()) return absl::OkStatus();
+  for (const Assignment::Share& share : assignment.record().shares()) {
+    if (share.owner().empty() || roster_.IsAlive(share.owner())) continue;
+    const absl::StatusOr<std::optional<StateEntry>> lease = GetNow(state_, ReplicaRoster::kBucket, share.owner());
+    if (!lease.ok()) return lease.status();
+    if (lease->has_value()) roster_.TakeIn(**lease);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> PartitionKeeper::Take(DurableSubscription& subscription, const StoredAssignment& stored,

@@ -23,7 +23,7 @@ namespace aulm::gateway {
 class PartitionKeeper {
  public:
   // All outlive this.
-  PartitionKeeper(EventHub& hub, StateStore& state, Clock& clock, Random& random, const ReplicaRoster& roster)
+  PartitionKeeper(EventHub& hub, StateStore& state, Clock& clock, Random& random, ReplicaRoster& roster)
       : hub_(hub), state_(state), clock_(clock), random_(random), roster_(roster) {}
 
   enum class Claim {
@@ -49,6 +49,8 @@ class PartitionKeeper {
                             const Assignment::Share& from, PartitionSet partitions, uint64_t term);
   absl::StatusOr<bool> Release(DurableSubscription& subscription, const StoredAssignment& stored, Assignment next,
                                PartitionSet partitions, uint64_t term);
+  // Reads the leases again of owners that count as dead, so that none is taken over that has come back.
+  absl::Status LookForTheDead(const Assignment& assignment);
   absl::StatusOr<std::vector<state::v1::ParkedRecord>> ReadParked(const DurableSubscription& subscription,
                                                                   PartitionSet partitions, uint64_t generation,
                                                                   AckBlocks& blocks);
@@ -61,7 +63,7 @@ class PartitionKeeper {
   StateStore& state_;
   Clock& clock_;
   Random& random_;
-  const ReplicaRoster& roster_;
+  ReplicaRoster& roster_;
   // Subscriptions that are further than this replica knows the log to be, and since when.
   absl::flat_hash_map<std::string, absl::Time> ahead_;
 };

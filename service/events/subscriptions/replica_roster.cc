@@ -8,7 +8,6 @@
 namespace aulm::gateway {
 namespace {
 
-constexpr char kReplicas[] = "replicas";
 constexpr size_t kMostReplicas = 1000;
 // After so long a dead replica's entry may leave the store: whoever looks has told by then.
 constexpr int kEntryLeases = 20;
@@ -42,7 +41,7 @@ void ReplicaRoster::Renew() {
   }
   const absl::Time begun = clock_.Now();
   std::vector<StateWrite> writes;
-  writes.push_back({kReplicas, self_, std::move(value), std::nullopt, begun + kEntryLeases * options_.lease});
+  writes.push_back({kBucket, self_, std::move(value), std::nullopt, begun + kEntryLeases * options_.lease});
   state_.Write(std::move(writes), StateStore::Durability::kRelaxed,
                [self = shared_from_this(), begun](const std::vector<absl::StatusOr<uint64_t>>& results) {
                  if (!results.front().ok()) return;
@@ -65,7 +64,7 @@ void ReplicaRoster::Renew() {
 
 void ReplicaRoster::Look() {
   state_.List(
-      kReplicas, "", "", kMostReplicas,
+      kBucket, "", "", kMostReplicas,
       [self = shared_from_this(), begun = clock_.Now()](const absl::StatusOr<std::vector<StateEntry>>& entries) {
         if (entries.ok()) self->TakeIn(*entries, begun);
       });
@@ -97,6 +96,12 @@ void ReplicaRoster::TakeIn(const std::vector<StateEntry>& entries, absl::Time be
   if (on_change) on_change();
 }
 
+void ReplicaRoster::TakeIn(const StateEntry& lease) {
+  absl::MutexLock lock(&mutex_);
+  Seen& seen = seen_[lease.key];
+  if (seen.revision != lease.revision) seen = {lease.revision, clock_.Now(), true};
+}
+
 void ReplicaRoster::Stop(bool leave) {
   {
     absl::MutexLock lock(&mutex_);
@@ -105,7 +110,7 @@ void ReplicaRoster::Stop(bool leave) {
   }
   if (alone() || !leave) return;
   std::vector<StateWrite> writes;
-  writes.push_back({kReplicas, self_, std::nullopt, std::nullopt});
+  writes.push_back({kBucket, self_, std::nullopt, std::nullopt});
   state_.Write(std::move(writes), StateStore::Durability::kRelaxed,
                [](const std::vector<absl::StatusOr<uint64_t>>&) {});
 }

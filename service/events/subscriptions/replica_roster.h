@@ -21,6 +21,8 @@ namespace aulm::gateway {
 // there is nobody else, and nothing is written. Thread-safe; never blocks.
 class ReplicaRoster : public std::enable_shared_from_this<ReplicaRoster> {
  public:
+  static constexpr char kBucket[] = "replicas";  // a lease under each replica's id
+
   struct Options {
     absl::Duration renewal = absl::Milliseconds(1500);
     absl::Duration lease = absl::Seconds(6);  // unchanged for so long: dead
@@ -38,6 +40,9 @@ class ReplicaRoster : public std::enable_shared_from_this<ReplicaRoster> {
 
   // One that is not known counts as alive until a look at the store that began later can tell.
   bool IsAlive(const std::string& replica) const ABSL_LOCKS_EXCLUDED(mutex_);
+
+  // The store's word about another one's lease, just read: whoever renewed it since the last look lives.
+  void TakeIn(const StateEntry& lease) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Not 0 while nobody can have declared this replica dead: only then it may hand anything out. A lease that lapsed
   // before it was renewed begins another term: what was held may be somebody else's by then.

@@ -324,6 +324,29 @@ TEST_F(SubscriptionReplicasTest, AReplicaThatWasCutOffThinksNobodyDead) {
   EXPECT_EQ(Settle(*two, delivery), v1::SETTLEMENT_EFFECT_OK);
 }
 
+TEST_F(SubscriptionReplicasTest, AReplicaThatIsBackIsNotTakenOverByOneThatHasNotHeardOfItYet) {
+  Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
+  one.reset();
+  clock.Advance(absl::Milliseconds(700));
+  one = Start("three");  // renews its lease 700 ms after the other one looked
+  Settled();
+  const auto here = Consume(*one, "bot");
+  AppendInbound(log, 1, 1);
+  const v1::Delivery first = here->Take(1)[0];
+  one->Sever(true);
+  Advance(absl::Milliseconds(9800));  // so long that it counts as dead, and just now at a look
+  one->Sever(false);
+  Advance(absl::Seconds(1));
+  AppendNow(log, InboundEvent(2));
+  const v1::Delivery second = here->Take(1)[0];  // it hands out again
+
+  const auto there = Consume(*two, "bot");
+
+  EXPECT_EQ(there->waiting(), 0u) << "both events are being handled";
+  EXPECT_EQ(Settle(*two, first), v1::SETTLEMENT_EFFECT_OK);
+  EXPECT_EQ(Settle(*two, second), v1::SETTLEMENT_EFFECT_OK);
+}
+
 TEST_F(SubscriptionReplicasTest, AReplicaThatStopsHandsOverAtOnceWithoutCounting) {
   Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
   const auto drained = Consume(*one, "bot");
