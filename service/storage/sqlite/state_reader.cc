@@ -28,19 +28,16 @@ absl::StatusOr<std::unique_ptr<StateReader>> StateReader::Open(const std::string
        "SELECT expires_ms, revision, value, name FROM state WHERE name >= ?1 AND name < ?2 ORDER BY name"},
   });
   if (!status.ok()) return status;
-  reader->unmerged_.insert(unmerged.begin(), unmerged.end());
+  for (const StateRowPtr& row : unmerged) reader->unmerged_.Add(row);
   return reader;
 }
 
 void StateReader::Merged(absl::Span<const StateRowPtr> rows) {
-  for (const StateRowPtr& row : rows) {
-    const auto place = unmerged_.find(row);
-    if (place != unmerged_.end() && (*place)->revision == row->revision) unmerged_.erase(place);
-  }
+  for (const StateRowPtr& row : rows) unmerged_.Drop(*row);
 }
 
 absl::StatusOr<StateRowPtr> StateReader::Get(absl::string_view name) {
-  if (const auto place = unmerged_.find(name); place != unmerged_.end()) return *place;
+  if (StateRowPtr row = unmerged_.Find(name); row != nullptr) return row;
   ResetAtEnd reset(get_);
   absl::StatusOr<bool> row = get_.BindText(1, name).Step();
   if (!row.ok()) return row.status();
@@ -52,7 +49,8 @@ void StateReader::Begin(absl::string_view first, absl::string_view end) {
   first_ = std::string(first);
   end_ = std::string(end);
   range_.BindText(1, first_).BindText(2, end_);
-  next_unmerged_ = unmerged_.lower_bound(absl::string_view(first_));
+  among_ = unmerged_.List(first_, end_);
+  next_unmerged_ = 0;
   next_stored_ = NextStored();
 }
 
@@ -66,11 +64,12 @@ absl::StatusOr<StateRowPtr> StateReader::NextStored() {
 absl::StatusOr<StateRowPtr> StateReader::Next() {
   if (!next_stored_.ok()) return next_stored_;
   const StateRowPtr& stored = *next_stored_;
-  const bool has_unmerged = next_unmerged_ != unmerged_.end() && (*next_unmerged_)->name < end_;
-  const int order = !has_unmerged ? 1 : stored == nullptr ? -1 : (*next_unmerged_)->name.compare(stored->name);
+  const StateRowPtr unmerged = next_unmerged_ < among_.size() ? among_[next_unmerged_] : nullptr;
+  const int order = unmerged == nullptr ? 1 : stored == nullptr ? -1 : unmerged->name.compare(stored->name);
   if (order > 0) return stored == nullptr ? stored : std::exchange(next_stored_, NextStored());
   if (order == 0) next_stored_ = NextStored();
-  return *next_unmerged_++;
+  ++next_unmerged_;
+  return unmerged;
 }
 
 void StateReader::End() { range_.Reset(); }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,6 +12,7 @@
 #include "service/storage/sqlite/connection.h"
 #include "service/storage/sqlite/state_row.h"
 #include "service/storage/sqlite/statement.h"
+#include "service/storage/sqlite/unmerged_rows.h"
 
 namespace aulm::gateway {
 
@@ -23,15 +26,15 @@ class StateReader {
                                                            const std::vector<StateRowPtr>& unmerged);
 
   // The row is committed.
-  void Committed(const StateRowPtr& row) { Replace(unmerged_, row); }
+  void Committed(StateRowPtr row) { unmerged_.Add(std::move(row)); }
   // These stand in the table now.
   void Merged(absl::Span<const StateRowPtr> rows);
 
   // The row of `name`, expired, deleted or neither; null when there is none.
   absl::StatusOr<StateRowPtr> Get(absl::string_view name);
 
-  // Walks over the rows from `first` on and before `end`, in the order of their names: Begin, then Next until it gives
-  // null; End in any case, since a walk holds a read transaction. No other call of this meanwhile.
+  // Walks over the rows of one bucket from `first` on and before `end`, in the order of their names: Begin, then Next
+  // until it gives null; End in any case, since a walk holds a read transaction. No other call of this meanwhile.
   void Begin(absl::string_view first, absl::string_view end);
   absl::StatusOr<StateRowPtr> Next();
   void End();
@@ -44,10 +47,11 @@ class StateReader {
 
   Connection connection_;
   Statement get_, range_;
-  StateRowSet unmerged_;
+  UnmergedRows unmerged_;
 
-  std::string first_, end_;  // what range_ is bound to
-  StateRowSet::const_iterator next_unmerged_;
+  std::string first_, end_;         // what range_ is bound to
+  std::vector<StateRowPtr> among_;  // unmerged_, what of it lies between them
+  size_t next_unmerged_ = 0;
   absl::StatusOr<StateRowPtr> next_stored_ = StateRowPtr();
 };
 

@@ -30,12 +30,6 @@ Number TakeNumber(absl::string_view& from) {
 
 }  // namespace
 
-void Replace(StateRowSet& rows, StateRowPtr row) {
-  auto place = rows.lower_bound(row);
-  if (place != rows.end() && (*place)->name == row->name) place = rows.erase(place);
-  rows.insert(place, std::move(row));
-}
-
 int64_t StateMilliseconds(absl::Time time) { return absl::ToUnixMillis(time); }
 
 absl::Time StateTime(int64_t milliseconds) {

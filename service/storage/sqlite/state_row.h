@@ -6,7 +6,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_set.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -26,21 +25,6 @@ struct StateRow {
 
 // Shared by the threads that know it: nobody changes a row.
 using StateRowPtr = std::shared_ptr<const StateRow>;
-
-// In the order of names; to be searched by name.
-struct StateRowByName {
-  using is_transparent = void;
-  static absl::string_view NameOf(const StateRowPtr& row) { return row->name; }
-  static absl::string_view NameOf(absl::string_view name) { return name; }
-  template <typename A, typename B>
-  bool operator()(const A& a, const B& b) const {
-    return NameOf(a) < NameOf(b);
-  }
-};
-using StateRowSet = absl::btree_set<StateRowPtr, StateRowByName>;
-
-// Puts the row in place of that of the same name.
-void Replace(StateRowSet& rows, StateRowPtr row);
 
 // Milliseconds as the state table keeps them; infinite times become the largest and smallest numbers.
 int64_t StateMilliseconds(absl::Time time);

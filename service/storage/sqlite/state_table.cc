@@ -1,5 +1,8 @@
 #include "service/storage/sqlite/state_table.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace aulm::gateway {
 namespace {
 
@@ -49,7 +52,7 @@ absl::Status StateTable::LoadJournal(Connection& connection) {
 void StateTable::Remember(absl::Span<const StateRowPtr> rows) {
   for (const StateRowPtr& row : rows) {
     fresh_bytes_ += row->Bytes();
-    Replace(fresh_, row);
+    fresh_.push_back(row);
   }
 }
 
@@ -64,9 +67,9 @@ absl::Status StateTable::Put(absl::Span<const StateRowPtr> rows) {
 }
 
 std::vector<StateRowPtr> StateTable::Unmerged() const {
-  StateRowSet rows(merging_.begin() + static_cast<ptrdiff_t>(merged_), merging_.end());
-  for (const StateRowPtr& row : fresh_) Replace(rows, row);
-  return std::vector<StateRowPtr>(rows.begin(), rows.end());
+  std::vector<StateRowPtr> rows(merging_.begin() + static_cast<ptrdiff_t>(merged_), merging_.end());
+  rows.insert(rows.end(), fresh_.begin(), fresh_.end());
+  return rows;
 }
 
 bool StateTable::MergeIsDue() const {
@@ -76,10 +79,7 @@ bool StateTable::MergeIsDue() const {
 absl::StatusOr<bool> StateTable::MergeStep() {
   if (merging_.empty()) {
     if (fresh_.empty()) return false;
-    merging_.assign(fresh_.begin(), fresh_.end());
-    merging_through_ = journal_.back().id;
-    fresh_.clear();
-    fresh_bytes_ = 0;
+    BeginMerge();
   }
   if (to_merge_ == merging_.size()) {
     if (absl::Status status = ForgetEntries(); !status.ok()) return status;
@@ -89,6 +89,21 @@ absl::StatusOr<bool> StateTable::MergeStep() {
     if (absl::Status status = Merge(*merging_[to_merge_]); !status.ok()) return status;
   }
   return true;
+}
+
+void StateTable::BeginMerge() {
+  // By name and, since revisions begin anew with each process, by when they came.
+  std::vector<std::pair<absl::string_view, size_t>> order;
+  order.reserve(fresh_.size());
+  for (size_t i = 0; i < fresh_.size(); ++i) order.emplace_back(fresh_[i]->name, i);
+  std::sort(order.begin(), order.end());
+  for (size_t i = 0; i < order.size(); ++i) {
+    const bool is_last = i + 1 == order.size() || order[i + 1].first != order[i].first;
+    if (is_last) merging_.push_back(fresh_[order[i].second]);
+  }
+  fresh_.clear();
+  fresh_bytes_ = 0;
+  merging_through_ = journal_.back().id;
 }
 
 absl::Status StateTable::Merge(const StateRow& row) {

@@ -33,10 +33,10 @@ class StateTable {
   StateTable& operator=(const StateTable&) = delete;
 
   // Stores the rows in the running transaction, whatever was there, in their order. Those of one name must come in the
-  // order of their revisions, over all transactions.
+  // order in which they were decided, over all transactions.
   absl::Status Put(absl::Span<const StateRowPtr> rows);
 
-  // Every row that is not merged, the newest of each name.
+  // Every row that is not merged, those of one name in the order in which they came.
   std::vector<StateRowPtr> Unmerged() const;
 
   // Whether so many rows wait that a merge should begin, or one is under way.
@@ -67,6 +67,7 @@ class StateTable {
 
   absl::Status LoadJournal(Connection& connection);
   void Remember(absl::Span<const StateRowPtr> rows);
+  void BeginMerge();
   absl::Status Merge(const StateRow& row);
   absl::Status ForgetEntries();
 
@@ -75,12 +76,12 @@ class StateTable {
 
   std::deque<Entry> journal_;
   int64_t next_id_ = 1;
-  StateRowSet fresh_;  // not in the merge that is under way
+  std::vector<StateRowPtr> fresh_;  // not in the merge that is under way; in the order they came
   size_t fresh_bytes_ = 0;
   std::vector<StateRowPtr> added_;  // in the running transaction
   int64_t added_entries_ = 0;
 
-  std::vector<StateRowPtr> merging_;  // in the order of names; empty: no merge is under way
+  std::vector<StateRowPtr> merging_;  // in the order of names, one each; empty: no merge is under way
   int64_t merging_through_ = 0;       // the last entry of the journal whose rows are in it
   size_t to_merge_ = 0;               // the first that the running transaction leaves out of the table
   size_t merged_ = 0;                 // the same, as of the last transaction

@@ -115,6 +115,19 @@ TEST_F(StateTableTest, AMergePutsTheLastOfEachNameIntoTheTableAndEmptiesTheJourn
   EXPECT_EQ(Get("b/2"), "");
 }
 
+TEST_F(StateTableTest, RevisionsThatBeginAnewDoNotMatter) {
+  Commit({Row("b/1", 900, "old")});
+  Reopen();  // another process counts from another number
+  Commit({Row("b/1", 7, "new")});
+
+  while (MergeStep()) {
+  }
+
+  EXPECT_EQ(Get("b/1"), "new");
+  Reopen();
+  EXPECT_EQ(Get("b/1"), "new");
+}
+
 TEST_F(StateTableTest, WhatIsWrittenDuringAMergeStaysNewer) {
   for (int i = 0; i < 1000; ++i) Commit({Row(absl::StrCat("b/", i), static_cast<uint64_t>(i + 1), "old")});
   ASSERT_TRUE(MergeStep());  // some of them
