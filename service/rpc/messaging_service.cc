@@ -6,6 +6,7 @@
 
 #include "service/aulm/image_source.h"
 #include "service/base/status_details.h"
+#include "service/base/time_ordered_uuid.h"
 #include "service/rpc/get_message_call.h"
 #include "service/rpc/raw_request.h"
 #include "service/rpc/send_call.h"
@@ -58,7 +59,8 @@ template <typename Response>
 SendCall* MessagingService::NewCall(const std::string& request_id, grpc::ByteBuffer& response,
                                     grpc::CallbackServerContext& context, MethodMetrics& metrics) const {
   const bool generated = request_id.empty();
-  return new SendCallOf<Response>(environment_, response, context, metrics, generated ? random_.Uuid() : request_id,
+  return new SendCallOf<Response>(environment_, response, context, metrics,
+                                  generated ? TimeOrderedUuid(environment_.clock.Now(), random_) : request_id,
                                   generated);
 }
 
