@@ -25,6 +25,9 @@ void Set(CURL* easy, CURLoption option, Value value) {
   abort();
 }
 
+// About as many as aulm sends with an answer, and those that a proxy before it adds.
+constexpr size_t kUsualHeaders = 16;
+
 long Seconds(absl::Duration duration) { return static_cast<long>(absl::ToInt64Seconds(duration)); }
 
 bool FitsOnALine(absl::string_view text) {
@@ -92,10 +95,7 @@ CurlTransfer::CurlTransfer(const CurlTransportOptions& options)
   Set(easy_, CURLOPT_WRITEDATA, static_cast<void*>(this));
 }
 
-CurlTransfer::~CurlTransfer() {
-  curl_easy_cleanup(easy_);
-  curl_slist_free_all(headers_);
-}
+CurlTransfer::~CurlTransfer() { curl_easy_cleanup(easy_); }
 
 bool CurlTransfer::Begin(HttpTransport::ExchangeId id, HttpRequest request, std::shared_ptr<HttpExchange> exchange) {
   id_ = id;
@@ -105,15 +105,8 @@ bool CurlTransfer::Begin(HttpTransport::ExchangeId id, HttpRequest request, std:
   // Without a body there would be no telling whether the request was written.
   if (is_post == request_.body.empty() || (!is_post && request_.method != "GET")) return false;
   if (!FitsOnALine(request_.url)) return false;
-  std::string line;
-  for (const auto& [name, value] : request_.headers) {
-    if (!FitsOnALine(name) || !FitsOnALine(value)) return false;
-    line.clear();
-    absl::StrAppend(&line, name, ": ", value);
-    headers_ = curl_slist_append(headers_, line.c_str());
-  }
+  if (!ListHeaders()) return false;
   if (is_post) {
-    headers_ = curl_slist_append(headers_, "Expect:");  // no waiting for 100 before a large body
     Set(easy_, CURLOPT_POST, 1L);
     Set(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
     Set(easy_, CURLOPT_POSTFIELDS, request_.body.data());  // not copied
@@ -125,16 +118,33 @@ bool CurlTransfer::Begin(HttpTransport::ExchangeId id, HttpRequest request, std:
   const bool is_tls = absl::StartsWith(request_.url, "https:");
   Set(easy_, CURLOPT_HTTP_VERSION, static_cast<long>(is_tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
   Set(easy_, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
-  Set(easy_, CURLOPT_HTTPHEADER, headers_);
+  Set(easy_, CURLOPT_HTTPHEADER, headers_.data());
   // A URL that libcurl cannot read fails when the transfer starts, as CURLE_URL_MALFORMAT.
   return curl_easy_setopt(easy_, CURLOPT_URL, request_.url.c_str()) == CURLE_OK;
+}
+
+bool CurlTransfer::ListHeaders() {
+  constexpr absl::string_view kExpect = "Expect:";  // no waiting for 100 before a large body
+  header_lines_.clear();
+  for (const auto& [name, value] : request_.headers) {
+    if (!FitsOnALine(name) || !FitsOnALine(value)) return false;
+    absl::StrAppend(&header_lines_, name, ": ", value);
+    header_lines_.push_back('\0');
+  }
+  header_lines_.append(kExpect.data(), kExpect.size() + 1);
+  headers_.clear();
+  headers_.resize(request_.headers.size() + 1);
+  char* line = header_lines_.data();
+  for (size_t i = 0; i < headers_.size(); ++i) {
+    headers_[i] = {line, i + 1 < headers_.size() ? &headers_[i + 1] : nullptr};
+    line += std::strlen(line) + 1;
+  }
+  return true;
 }
 
 void CurlTransfer::Clear() {
   Set(easy_, CURLOPT_HTTPHEADER, static_cast<curl_slist*>(nullptr));
   Set(easy_, CURLOPT_POSTFIELDS, static_cast<char*>(nullptr));
-  curl_slist_free_all(headers_);
-  headers_ = nullptr;
   error_[0] = '\0';
   id_ = 0;
   request_ = HttpRequest();
@@ -199,6 +209,7 @@ size_t CurlTransfer::OnHeader(char* data, size_t size, size_t count, void* self)
   }
   const size_t colon = line.find(':');
   if (colon == absl::string_view::npos || !transfer.response_.body.empty()) return bytes;  // the end, or trailers
+  if (transfer.response_.headers.empty()) transfer.response_.headers.reserve(kUsualHeaders);
   transfer.response_.headers.emplace_back(absl::AsciiStrToLower(line.substr(0, colon)),
                                           absl::StripAsciiWhitespace(line.substr(colon + 1)));
   return bytes;

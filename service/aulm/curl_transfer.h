@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "service/aulm/curl_transport.h"
 #include "service/aulm/http_transport.h"
@@ -50,12 +52,18 @@ class CurlTransfer {
   static size_t OnHeader(char* data, size_t size, size_t count, void* self);
   static size_t OnWrite(char* data, size_t size, size_t count, void* self);
 
+  // Puts the request's headers into headers_; false when one is more than a line.
+  bool ListHeaders();
+
   // Counts the answer's bytes; false when there are too many.
   bool Take(size_t bytes);
 
   const size_t max_answer_bytes_;
   CURL* const easy_;
-  curl_slist* headers_ = nullptr;
+  // The request's headers, each ended by a NUL, and libcurl's list of them, which it only reads: making it by
+  // curl_slist_append would take and give back memory twice a header.
+  std::string header_lines_;
+  std::vector<curl_slist> headers_;
   char error_[CURL_ERROR_SIZE] = {};
 
   HttpTransport::ExchangeId id_ = 0;

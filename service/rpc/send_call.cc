@@ -8,12 +8,10 @@
 namespace aulm::gateway {
 namespace {
 
-v1::RateLimit ToProto(const RateLimit& limit) {
-  v1::RateLimit message;
+void Fill(const RateLimit& limit, v1::RateLimit& message) {
   message.set_limit(limit.limit);
   message.set_remaining(limit.remaining);
   if (limit.reset.has_value()) message.mutable_reset_time()->set_seconds(absl::ToUnixSeconds(*limit.reset));
-  return message;
 }
 
 }  // namespace
@@ -65,22 +63,20 @@ void SendCall::Complete(const absl::StatusOr<SendAnswer>& answer) {
   const SendResult& result = answer->result;
   message_id_ = result.message_id;
   aulm_request_id_ = result.aulm_request_id;
-  v1::SentMessage message;
-  message.set_message_id(RepairUtf8(result.message_id));
-  message.set_session_id(RepairUtf8(result.session_id));
-  message.set_to(RepairUtf8(result.to));
-  message.set_status(MessageStatusOf(result.status));
-  message.set_simulated(result.simulated);
-  message.set_request_id(request_id_);
-  message.set_aulm_request_id(RepairUtf8(result.aulm_request_id));
+  v1::SentMessage& sent = message();
+  sent.set_message_id(RepairUtf8(result.message_id));
+  sent.set_session_id(RepairUtf8(result.session_id));
+  sent.set_to(RepairUtf8(result.to));
+  sent.set_status(MessageStatusOf(result.status));
+  sent.set_simulated(result.simulated);
+  sent.set_request_id(request_id_);
+  sent.set_aulm_request_id(RepairUtf8(result.aulm_request_id));
   AddRequestIdTrailer(result.aulm_request_id, context());
   if (result.rate_limit.has_value()) {
-    const v1::RateLimit limit = ToProto(*result.rate_limit);
-    AddRateLimitTrailers(limit, context());
-    Respond(message, &limit, answer->replayed);
-  } else {
-    Respond(message, nullptr, answer->replayed);
+    Fill(*result.rate_limit, rate_limit());
+    AddRateLimitTrailers(rate_limit(), context());
   }
+  Respond(answer->replayed);
   End(absl::OkStatus());
 }
 

@@ -32,8 +32,11 @@ class SendCall : public UnaryCall {
   void OnCancel() final;
 
  protected:
+  // The parts of the method's response, to be filled before Respond.
+  virtual v1::SentMessage& message() = 0;
+  virtual v1::RateLimit& rate_limit() = 0;
   // Writes the method's response.
-  virtual void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) = 0;
+  virtual void Respond(bool replayed) = 0;
 
  private:
   void Complete(const absl::StatusOr<SendAnswer>& answer);
@@ -60,15 +63,15 @@ class SendCallOf final : public SendCall {
       : SendCall(environment, context, metrics, std::move(request_id), generated_id), response_(response) {}
 
  private:
-  void Respond(const v1::SentMessage& message, const v1::RateLimit* rate_limit, bool replayed) override {
-    Response response;
-    *response.mutable_message() = message;
-    if (rate_limit != nullptr) *response.mutable_rate_limit() = *rate_limit;
-    response.set_replayed(replayed);
+  v1::SentMessage& message() override { return *filled_.mutable_message(); }
+  v1::RateLimit& rate_limit() override { return *filled_.mutable_rate_limit(); }
+  void Respond(bool replayed) override {
+    filled_.set_replayed(replayed);
     bool owned;
-    grpc::SerializationTraits<Response>::Serialize(response, &response_, &owned);
+    grpc::SerializationTraits<Response>::Serialize(filled_, &response_, &owned);
   }
 
+  Response filled_;
   grpc::ByteBuffer& response_;
 };
 
