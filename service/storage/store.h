@@ -44,6 +44,9 @@ struct StoreOptions {
   // Calls of the state store that may wait, and keys that may be uncommitted.
   size_t max_open_state_calls = 65536;
 
+  // Of an embedded store: the newest events that memory keeps for who follows the log; 0: every read asks the database.
+  size_t recent_events = 2048;
+
   // The largest body of a delivery: what a store across a network must be able to take in one piece.
   size_t max_body_bytes = 1 << 20;
 

@@ -8,7 +8,10 @@ namespace {
 
 const EngineUnderTest kSqlite{"Sqlite", [] { return std::make_unique<SqliteEngine>(); }};
 
-INSTANTIATE_TEST_SUITE_P(Engine, EventLogContract, testing::Values(kSqlite), EngineName);
+// What was just appended is read from the disk too, as an older event is.
+const EngineUnderTest kSqliteFromDisk{"SqliteFromDisk", [] { return std::make_unique<SqliteEngine>(0); }};
+
+INSTANTIATE_TEST_SUITE_P(Engine, EventLogContract, testing::Values(kSqlite, kSqliteFromDisk), EngineName);
 INSTANTIATE_TEST_SUITE_P(Engine, StateStoreContract, testing::Values(kSqlite), EngineName);
 
 }  // namespace

@@ -12,7 +12,7 @@ constexpr absl::Duration kRetention = absl::Hours(24);
 
 }  // namespace
 
-SqliteEngine::SqliteEngine() { Reopen(); }
+SqliteEngine::SqliteEngine(size_t recent_events) : recent_events_(recent_events) { Reopen(); }
 
 void SqliteEngine::Reopen() {
   store_ = Store();
@@ -20,6 +20,7 @@ void SqliteEngine::Reopen() {
   StoreOptions options;
   options.url = absl::StrCat("sqlite://", folder_.path(), "/store");
   options.retention = kRetention;
+  options.recent_events = recent_events_;
   absl::StatusOr<Store> store = OpenStore(options, clock_, random_, *registry_);
   ASSERT_TRUE(store.ok()) << store.status();
   store_ = *std::move(store);

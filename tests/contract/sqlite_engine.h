@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -15,7 +16,7 @@ namespace aulm::gateway {
 // The embedded store, in a folder of its own and with a clock that stands still.
 class SqliteEngine final : public StoreEngine {
  public:
-  SqliteEngine();
+  explicit SqliteEngine(size_t recent_events = StoreOptions().recent_events);
 
   EventLog& log() override { return *store_.log; }
   StateStore& state() override { return *store_.state; }
@@ -25,6 +26,7 @@ class SqliteEngine final : public StoreEngine {
   void ExpireEvents() override;
 
  private:
+  const size_t recent_events_;
   TempFolder folder_;
   FakeClock clock_;
   SystemRandom random_;

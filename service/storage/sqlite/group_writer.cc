@@ -189,7 +189,10 @@ void GroupWriter::Commit(Batch batch) {
   const size_t events = log_.position().head - before.head;
   metrics_.Committed(events, appended.size() - events, batch.rows.size(), Since(begun));
   metrics_.SetQueued(batch.queued);
-  if (events > 0) NoteLog();
+  if (events > 0) {
+    listeners_.on_events(TakeEvents(batch, appended));
+    NoteLog();
+  }
   Settle(std::move(batch), appended);
 }
 
@@ -217,6 +220,17 @@ absl::Status GroupWriter::WriteAppend(const PendingAppend& append, int64_t now_m
   if (!append.delivery_key.empty()) deliveries_.Add(append.delivery_key, *sequence, log_.position().ingested_ms);
   appended = Appended{*sequence, /*duplicate=*/false};
   return absl::OkStatus();
+}
+
+std::vector<CommittedEvent> GroupWriter::TakeEvents(Batch& batch, const std::vector<Appended>& appended) const {
+  std::vector<CommittedEvent> events;
+  events.reserve(appended.size());
+  for (size_t i = 0; i < appended.size(); ++i) {
+    if (appended[i].duplicate) continue;
+    // One commit, one time: that of the newest event is that of all of them.
+    events.push_back({appended[i].sequence, log_.position().ingested_ms, std::move(batch.appends[i].record)});
+  }
+  return events;
 }
 
 void GroupWriter::Settle(Batch batch, const std::vector<Appended>& appended) {

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "service/base/clock.h"
 #include "service/storage/event_log.h"
+#include "service/storage/sqlite/committed_events.h"
 #include "service/storage/sqlite/connection.h"
 #include "service/storage/sqlite/delivery_index.h"
 #include "service/storage/sqlite/housekeeping.h"
@@ -49,6 +50,8 @@ class GroupWriter {
 
   // Called on the writer's thread, without a lock; they must return at once.
   struct Listeners {
+    // The events of one commit, in their order: before on_log tells of it.
+    std::function<void(std::vector<CommittedEvent>)> on_events;
     // Where the log stands now: before any callback of the commit that brought it there.
     std::function<void(const LogInfo&)> on_log;
     // The rows of one commit, and what became of it: OK or a status of the seams.
@@ -105,6 +108,8 @@ class GroupWriter {
   void Commit(Batch batch);
   absl::Status Write(const Batch& batch, std::vector<Appended>& appended);
   absl::Status WriteAppend(const PendingAppend& append, int64_t now_ms, Appended& appended);
+  // Takes the records of those that were stored out of the batch.
+  std::vector<CommittedEvent> TakeEvents(Batch& batch, const std::vector<Appended>& appended) const;
   void Settle(Batch batch, const std::vector<Appended>& appended);
   void Refuse(Batch batch, const absl::Status& status);
   void KeepHouse();

@@ -1,6 +1,7 @@
 #include "service/storage/sqlite/sqlite_event_log.h"
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "service/storage/delivery_key.h"
@@ -9,8 +10,8 @@
 
 namespace aulm::gateway {
 
-SqliteEventLog::SqliteEventLog(std::string file, GroupWriter& writer, TaskThread& refusals)
-    : writer_(writer), refusals_(refusals), readers_(std::move(file)) {}
+SqliteEventLog::SqliteEventLog(std::string file, GroupWriter& writer, TaskThread& refusals, size_t recent_events)
+    : writer_(writer), refusals_(refusals), readers_(std::move(file)), recent_(recent_events) {}
 
 void SqliteEventLog::Append(NewEvent event, AppendCallback done) {
   // Encoded here: the callers are several, the writer is one.
@@ -25,6 +26,9 @@ void SqliteEventLog::Append(NewEvent event, AppendCallback done) {
 }
 
 absl::StatusOr<EventPage> SqliteEventLog::Read(uint64_t after, const ReadLimits& limits) {
+  if (std::optional<EventPage> recent = recent_.Read(after, Info().earliest, limits); recent.has_value()) {
+    return *std::move(recent);
+  }
   absl::StatusOr<std::unique_ptr<LogReader>> reader = readers_.Take();
   if (!reader.ok()) return SeamStatus(reader.status());
   absl::StatusOr<EventPage> page = (*reader)->Read(after, limits);

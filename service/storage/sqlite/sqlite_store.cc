@@ -89,10 +89,11 @@ absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint6
       Housekeeping::Rules{options.retention, options.max_bytes, options.dedupe_retention},
       GroupWriter::Limits{options.max_queued_appends, options.max_queued_bytes}, clock, metrics_);
   tasks_ = std::make_unique<TaskThread>(clock);
-  log_ = std::make_unique<SqliteEventLog>(file_, *writer_, *tasks_);
+  log_ = std::make_unique<SqliteEventLog>(file_, *writer_, *tasks_, options.recent_events);
   state_ = std::make_unique<SqliteStateStore>(*std::move(state_reader), *writer_, *tasks_, clock, first_revision,
                                               options.max_open_state_calls);
   writer_->Start({
+      .on_events = [log = log_.get()](std::vector<CommittedEvent> events) { log->Remember(std::move(events)); },
       .on_log = [log = log_.get()](const LogInfo& info) { log->SetInfo(info); },
       .on_state = [state = state_.get()](std::vector<StateRowPtr> rows,
                                          const absl::Status& status) { state->Settle(std::move(rows), status); },

@@ -197,6 +197,8 @@ TEST_F(StoreTest, NewestEventThatCannotBeDecodedIsFoundAtTheStart) {
 TEST_F(StoreTest, DamageUnderAReaderIsAnErrorOfThatRead) {
   Open();
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(Append(absl::StrCat("d-", i)).ok());
+  Close();  // what was just committed would be read from memory
+  Open();
   {
     absl::StatusOr<Connection> other = Connection::Open(DatabaseFile(), Connection::Use::kWriter);
     ASSERT_TRUE(other.ok() && other->Execute("UPDATE events SET record = x'00' WHERE sequence = 5").ok());
