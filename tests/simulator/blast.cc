@@ -12,7 +12,6 @@
 #include "absl/time/clock.h"
 #include "tests/simulator/timestamps.h"
 #include "tests/simulator/uuid.h"
-#include "tests/simulator/webhook_connection.h"
 #include "tests/simulator/webhook_event.h"
 #include "tests/simulator/webhook_signer.h"
 
@@ -70,21 +69,37 @@ struct Blast::Run {
     return true;
   }
 
+  // One of what was under way is over.
+  void End() {
+    if (--under_way == 0) result.elapsed_us = ElapsedMicros();
+  }
+
+  double ElapsedMicros() const {
+    return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - started).count();
+  }
+
   asio::io_context& io;
   asio::ssl::context& tls;
   const Settings settings;
   WebhookSigner signer;
   const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
   int64_t next = 0;
-  int connections = 0;
+  int under_way = 0;                                     // connections, or what an open loop has going
+  std::vector<std::unique_ptr<WebhookConnection>> idle;  // of an open loop
+  int opened = 0;
   bool stopped = false;
   Result result;
 };
 
 absl::Status Blast::Start(Settings settings) {
-  if (run_ != nullptr && run_->connections > 0) return absl::FailedPreconditionError("a blast is already under way");
+  if (run_ != nullptr && run_->under_way > 0) return absl::FailedPreconditionError("a blast is already under way");
   run_ = std::make_shared<Run>(io_, tls_, std::move(settings));
-  run_->connections = run_->settings.concurrency;
+  if (run_->settings.open_loop) {
+    run_->under_way = 1;
+    asio::co_spawn(io_, Arrivals(run_), asio::detached);
+    return absl::OkStatus();
+  }
+  run_->under_way = run_->settings.concurrency;
   for (int i = 0; i < run_->settings.concurrency; ++i) asio::co_spawn(io_, Connection(run_), asio::detached);
   return absl::OkStatus();
 }
@@ -96,11 +111,8 @@ void Blast::Stop() {
 Blast::Result Blast::Read() const {
   if (run_ == nullptr) return {};
   Result result = run_->result;
-  result.running = run_->connections > 0;
-  if (result.running) {
-    result.elapsed_us =
-        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - run_->started).count();
-  }
+  result.running = run_->under_way > 0;
+  if (result.running) result.elapsed_us = run_->ElapsedMicros();
   return result;
 }
 
@@ -115,20 +127,53 @@ asio::awaitable<void> Blast::Connection(std::shared_ptr<Run> run) {
       timer.expires_at(run->Due(index));
       co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
     }
-    const std::string delivery_id = NewUuid();
-    const std::string body = run->Body(index, delivery_id);
-    for (int attempt = 1; !run->stopped; ++attempt) {
-      const std::string request = run->Request(body, delivery_id, attempt);
-      const int64_t before = MonotonicMicros();
-      const WebhookAnswer answer = co_await connection.Post(request, settings.timeout);
-      if (run->Count(answer, MonotonicMicros() - before, delivery_id)) break;
-      timer.expires_after(absl::ToChronoNanoseconds(settings.retry_delay));
-      co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    }
+    co_await Deliver(*run, connection, index);
   }
-  if (--run->connections == 0) {
-    run->result.elapsed_us =
-        std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - run->started).count();
+  run->End();
+}
+
+asio::awaitable<void> Blast::Arrivals(std::shared_ptr<Run> run) {
+  boost::system::error_code ignored;
+  asio::steady_timer timer(run->io);
+  for (int64_t index = 0; index < run->settings.count && !run->stopped; ++index) {
+    timer.expires_at(run->Due(index));
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    std::unique_ptr<WebhookConnection> connection;
+    if (!run->idle.empty()) {
+      connection = std::move(run->idle.back());
+      run->idle.pop_back();
+    } else if (run->opened < run->settings.concurrency) {
+      connection = std::make_unique<WebhookConnection>(run->io, run->tls, run->settings.url);
+      ++run->opened;
+    } else {
+      ++run->result.held;
+      continue;
+    }
+    ++run->under_way;
+    asio::co_spawn(run->io, Arrival(run, std::move(connection), index), asio::detached);
+  }
+  run->End();
+}
+
+asio::awaitable<void> Blast::Arrival(std::shared_ptr<Run> run, std::unique_ptr<WebhookConnection> connection,
+                                     int64_t index) {
+  co_await Deliver(*run, *connection, index);
+  run->idle.push_back(std::move(connection));
+  run->End();
+}
+
+asio::awaitable<void> Blast::Deliver(Run& run, WebhookConnection& connection, int64_t index) {
+  boost::system::error_code ignored;
+  asio::steady_timer timer(run.io);
+  const std::string delivery_id = NewUuid();
+  const std::string body = run.Body(index, delivery_id);
+  for (int attempt = 1; !run.stopped; ++attempt) {
+    const std::string request = run.Request(body, delivery_id, attempt);
+    const int64_t before = MonotonicMicros();
+    const WebhookAnswer answer = co_await connection.Post(request, run.settings.timeout);
+    if (run.Count(answer, MonotonicMicros() - before, delivery_id)) break;
+    timer.expires_after(absl::ToChronoNanoseconds(run.settings.retry_delay));
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 

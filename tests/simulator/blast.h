@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "tests/simulator/webhook_connection.h"
 #include "tests/simulator/webhook_url.h"
 
 namespace aulm::simulator {
@@ -34,6 +35,9 @@ class Blast {
     int peers = 100;  // how many different numbers they come from
     int body_characters = 20;
     bool keep_ids = false;  // remember which delivery ids were answered 2xx
+    // Webhooks come at the set rate however slowly they are answered: one that finds every connection busy is held back
+    // and counted, where it would otherwise wait, and the rate would be the endpoint's.
+    bool open_loop = false;
   };
 
   // How it went so far.
@@ -41,6 +45,7 @@ class Blast {
     bool running = false;
     int64_t sent = 0;                 // attempts
     int64_t delivered = 0;            // webhooks answered 2xx
+    int64_t held = 0;                 // webhooks of an open loop that found no connection
     std::map<int, int64_t> statuses;  // attempts by HTTP status; 0: no answer
     std::string last_error;
     double elapsed_us = 0;
@@ -62,6 +67,11 @@ class Blast {
   // One blast; its connections hold it.
   struct Run;
   static boost::asio::awaitable<void> Connection(std::shared_ptr<Run> run);
+  static boost::asio::awaitable<void> Arrivals(std::shared_ptr<Run> run);
+  static boost::asio::awaitable<void> Arrival(std::shared_ptr<Run> run, std::unique_ptr<WebhookConnection> connection,
+                                              int64_t index);
+  // Posts webhook number `index` until it is done with.
+  static boost::asio::awaitable<void> Deliver(Run& run, WebhookConnection& connection, int64_t index);
 
   boost::asio::io_context& io_;
   boost::asio::ssl::context& tls_;

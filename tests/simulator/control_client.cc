@@ -310,6 +310,7 @@ absl::Status ControlClient::StartBlast(const BlastRequest& request) const {
                          {"rate_per_second", request.rate_per_second},
                          {"retry", request.retry},
                          {"keep_ids", request.keep_ids},
+                         {"open_loop", request.open_loop},
                          {"peers", request.peers},
                          {"body_characters", request.body_characters}});
 }
@@ -324,6 +325,7 @@ absl::StatusOr<BlastReport> ControlClient::ReadBlast() const {
   report.running = object.at("running").as_bool();
   report.sent = NumberOf<int64_t>(object, "sent");
   report.delivered = NumberOf<int64_t>(object, "delivered");
+  report.held = NumberOf<int64_t>(object, "held");
   report.elapsed_us = NumberOf<double>(object, "elapsed_us");
   report.delivered_per_second = NumberOf<double>(object, "delivered_per_second");
   report.p50_us = NumberOf<double>(object, "p50_us");

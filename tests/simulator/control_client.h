@@ -25,6 +25,7 @@ struct BlastRequest {
   double rate_per_second = 0;  // 0: as fast as possible
   bool retry = false;          // again until it is answered 2xx
   bool keep_ids = false;       // DeliveredIds() then names what was answered 2xx
+  bool open_loop = false;      // what finds every connection busy is held back
   int peers = 100;
   int body_characters = 20;
   std::string account = "default";
@@ -35,6 +36,7 @@ struct BlastReport {
   bool running = false;
   int64_t sent = 0;
   int64_t delivered = 0;
+  int64_t held = 0;
   double elapsed_us = 0;
   double delivered_per_second = 0;
   double p50_us = 0;

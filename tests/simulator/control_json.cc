@@ -111,6 +111,7 @@ json::object BlastJson(const Blast::Result& result) {
       {"running", result.running},
       {"sent", result.sent},
       {"delivered", result.delivered},
+      {"held", result.held},
       {"statuses", std::move(statuses)},
       {"last_error", result.last_error},
       {"elapsed_us", result.elapsed_us},

@@ -183,12 +183,16 @@ ControlWebhooks::Result ControlWebhooks::StartBlast(const json::value& body) {
   settings.peers = static_cast<int>(fields.Integer("peers").value_or(settings.peers));
   settings.body_characters = static_cast<int>(fields.Integer("body_characters").value_or(settings.body_characters));
   settings.keep_ids = fields.Bool("keep_ids").value_or(false);
+  settings.open_loop = fields.Bool("open_loop").value_or(false);
   if (absl::Status status = fields.Finish(); !status.ok()) return status;
   if (webhooks.endpoint().url.empty()) return absl::FailedPreconditionError("the account has no webhook URL yet");
   if (settings.count < 1 || settings.concurrency < 1 || settings.concurrency > 10'000 || settings.peers < 1 ||
       settings.body_characters < 0 || settings.rate_per_second < 0) {
     return absl::InvalidArgumentError(
         "count, peers: at least 1; concurrency: 1 to 10000; body_characters, rate_per_second: not negative");
+  }
+  if (settings.open_loop && settings.rate_per_second == 0) {
+    return absl::InvalidArgumentError("open_loop: needs a rate_per_second");
   }
   if (absl::Status status = blast_.Start(std::move(settings)); !status.ok()) return status;
   return json::object{};

@@ -423,6 +423,20 @@ TEST_F(WebhooksTest, ABlastDeliversEveryWebhookOnce) {
   EXPECT_THAT(*control().DeliveredIds(), ::testing::UnorderedElementsAreArray(arrived));
 }
 
+TEST_F(WebhooksTest, AnOpenLoopHoldsBackWhatFindsNoConnection) {
+  Start();
+  BlastRequest request;
+  request.count = 200;
+  request.concurrency = 1;
+  request.rate_per_second = 1'000'000;  // all of them are due before the first is answered
+  request.open_loop = true;
+  ASSERT_TRUE(control().StartBlast(request).ok());
+  const auto report = control().WaitForBlast();
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_GT(report->held, 0);
+  EXPECT_EQ(report->delivered + report->held, 200);
+}
+
 TEST_F(WebhooksTest, ABlastCanRetryUntilItIsTaken) {
   Start();
   sink_.AnswerNext({StatusAnswer(503), StatusAnswer(429), StatusAnswer(500)});

@@ -6,6 +6,7 @@
 // FAULT_COUNT=<n>     the n-th passing since the start, 1 the first
 // FAULT_PORTS=<webhook>,<grpc>,<aulm>  which connection is which
 // FAULT_REACHED=<file>  made when that passing comes
+// FAULT_SLOW_SYNC_US=<microseconds>  instead: every sync of the write-ahead log takes so much longer
 #include <arpa/inet.h>
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -21,8 +22,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-
-extern "C" void* __libc_malloc(size_t size);
+#include <new>
 
 namespace {
 
@@ -73,8 +73,10 @@ constexpr Point kPoints[] = {
 const Point* point = nullptr;
 int ports[3] = {};  // webhook, gRPC, aulm
 std::atomic<long> left{LONG_MAX};
+useconds_t slow_sync_us = 0;
 
 __attribute__((constructor)) void Arm() {
+  if (const char* const slow = getenv("FAULT_SLOW_SYNC_US")) slow_sync_us = static_cast<useconds_t>(atol(slow));
   const char* const name = getenv("FAULT_POINT");
   const char* const count = getenv("FAULT_COUNT");
   if (name == nullptr || count == nullptr) return;
@@ -154,10 +156,14 @@ auto PassWrite(int descriptor, Call call) {
 
 template <typename Call>
 auto PassSync(int descriptor, Call call) {
+  if (slow_sync_us > 0 && FileKind(descriptor) == 1) usleep(slow_sync_us);
   if (point == nullptr) return call();
   const int kind = FileKind(descriptor);
   return kind < 0 ? call() : Pass(kind == 1 ? Where::kLogSync : Where::kDatabaseSync, call);
 }
+
+// True when this allocation is the one that fails.
+bool OutOfMemory() { return point != nullptr && point->where == Where::kMemory && Due(Where::kMemory); }
 
 template <typename Call>
 auto PassSend(int descriptor, Call call) {
@@ -170,12 +176,13 @@ auto PassSend(int descriptor, Call call) {
 
 extern "C" {
 
+// No static with a guard: what looks the next one up may allocate.
 void* malloc(size_t size) {
-  if (point != nullptr && point->where == Where::kMemory && Due(Where::kMemory)) {
-    errno = ENOMEM;
-    return nullptr;
-  }
-  return __libc_malloc(size);
+  static decltype(malloc)* next = nullptr;
+  if (next == nullptr) next = Next<decltype(malloc)>("malloc");
+  if (!OutOfMemory()) return next(size);
+  errno = ENOMEM;
+  return nullptr;
 }
 
 ssize_t pwrite64(int descriptor, const void* bytes, size_t size, off64_t offset) {
@@ -217,3 +224,11 @@ ssize_t recv(int descriptor, void* bytes, size_t size, int flags) {
 }
 
 }  // extern "C"
+
+// What C++ allocates by: the gateway's allocator has one of its own, which passes no malloc.
+void* operator new(size_t size) {
+  static void* (*next)(size_t) = nullptr;
+  if (next == nullptr) next = Next<void*(size_t)>("_Znwm");
+  if (OutOfMemory()) throw std::bad_alloc();
+  return next(size);
+}

@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -70,9 +70,13 @@ class World:
 class Senders:
     """Threads that send, each message under an id that is its body, until stopped; what each was told last."""
 
-    def __init__(self, client: Client, *, threads: int, prefix: str, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, client: Client, *, threads: int, prefix: str, timeout_s: float = 10.0, pause_s: float = 0.0
+    ) -> None:
+        """`pause_s` is between two sends of a thread."""
         self.told: dict[str, Outcome | None] = {}  # None: sent
         self._client = client
+        self._pause_s = pause_s
         self._timeout = timedelta(seconds=timeout_s)
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -90,6 +94,7 @@ class Senders:
         number = 0
         while not self._stop.is_set():
             number += 1
+            self._stop.wait(self._pause_s)
             send(self._client, f"{prefix}-{number}", self._timeout, self.told, self._lock)
 
 
@@ -131,19 +136,18 @@ def broken_sends(told: dict[str, Outcome | None], taken: Counter[str]) -> list[s
     return broken
 
 
-def read_log(client: Client) -> list[v1.Event]:
-    """The whole of it."""
-    events: list[v1.Event] = []
+def read_log(client: Client) -> Iterator[v1.Event]:
+    """The whole of it, page by page."""
     request = v1.ReadEventsRequest(position=v1.START_POSITION_EARLIEST, page_size=1000)
     while True:
         page = client.read_events(request, timeout=timedelta(seconds=READY_LIMIT_S))
-        events.extend(page.events)
+        yield from page.events
         if page.end_of_log:
-            return events
+            return
         request.after_cursor = page.next_cursor
 
 
-def broken_webhooks(acknowledged: list[str], events: list[v1.Event]) -> list[str]:
+def broken_webhooks(acknowledged: Iterable[str], events: Iterable[v1.Event]) -> list[str]:
     """What was promised of webhooks and not kept."""
     stored = Counter(event.delivery_id for event in events)
     broken = [f"{name} is in the log {count} times" for name, count in stored.items() if count > 1]
@@ -164,6 +168,13 @@ def memory_mib(process: subprocess.Popen[str]) -> float:
     """What the process has in memory now."""
     with open(f"/proc/{process.pid}/statm") as file:
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+
+def processor_s(process: subprocess.Popen[str]) -> float:
+    """The processor time that it has used so far, in seconds."""
+    with open(f"/proc/{process.pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def descriptors(process: subprocess.Popen[str]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from aulm.gateway import Outcome
@@ -47,6 +48,8 @@ POINTS = {
     "database-write-enospc": 5,
     "no-memory": 30_000,
 }
+# What a start and the first load allocate, about.
+ALLOCATIONS = 60_000
 EVENTS_A_LIFE = 250
 BODY_CHARACTERS = 3_000
 LONGEST_LIFE_S = 1.0
@@ -58,23 +61,39 @@ LIVES_A_STORE = 42
 
 
 def run(lives: int, shim: Path, seed: int = 1) -> tuple[dict[str, object], list[str]]:
-    """Figures for the report, and every promise that was broken."""
+    """Every point in turn, each time at a passing of chance."""
     chance = random.Random(seed)
-    reached = dict.fromkeys(POINTS, 0)
+    names = list(POINTS)
+    plan = [(name, 1 + chance.randrange(POINTS[name])) for name in (names[life % len(names)] for life in range(lives))]
+    reached, figures, broken = _run(plan, shim)
+    if lives >= 2 * len(POINTS):
+        broken += [f"no life reached {point}" for point in POINTS if reached[point] == 0]
+    return {**figures, **{point: reached[point] for point in POINTS}}, broken
+
+
+def without_memory(lives: int, shim: Path) -> tuple[dict[str, object], list[str]]:
+    """The n-th allocation since the program began fails, with n evenly over its start and its first load."""
+    step = max(1, ALLOCATIONS // lives)
+    plan = [("no-memory", count) for count in range(step, ALLOCATIONS + 1, step)]
+    reached, figures, broken = _run(plan, shim)
+    return {**figures, "allocations that failed": reached["no-memory"], "every n-th": step}, broken
+
+
+def _run(plan: list[tuple[str, int]], shim: Path) -> tuple[Counter[str], dict[str, object], list[str]]:
+    """A life for each fault: how often each point was reached, figures, and every promise that was broken."""
+    reached: Counter[str] = Counter()
     broken: list[str] = []
     webhooks = sends = ended = 0
-    names = list(POINTS)
-    for first in range(0, lives, LIVES_A_STORE):
+    for first in range(0, len(plan), LIVES_A_STORE):
         with World() as world, tempfile.TemporaryDirectory() as folder:
             marker = Path(folder) / "reached"
             acknowledged: list[str] = []
             told: dict[str, Outcome | None] = {}
-            for life in range(first, min(first + LIVES_A_STORE, lives)):
-                point = names[life % len(names)]
+            for life, (point, count) in enumerate(plan[first : first + LIVES_A_STORE], first):
                 with world.variables(
                     LD_PRELOAD=str(shim),
                     FAULT_POINT=point,
-                    FAULT_COUNT=str(1 + chance.randrange(POINTS[point])),
+                    FAULT_COUNT=str(count),
                     FAULT_PORTS=world.ports(),
                     FAULT_REACHED=str(marker),
                 ):
@@ -93,15 +112,11 @@ def run(lives: int, shim: Path, seed: int = 1) -> tuple[dict[str, object], list[
                 if started:
                     wait_for_blast(world.simulator, READY_LIMIT_S)
                     acknowledged += world.simulator.control("GET", "blast/ids")["delivered_ids"]
-            events = read_log(world.client)
-            broken += broken_webhooks(acknowledged, events)
+            broken += broken_webhooks(acknowledged, read_log(world.client))
             broken += broken_sends(told, taken_by_aulm(world.simulator))
             webhooks += len(set(acknowledged))
             sends += len(told)
-    if lives >= 2 * len(POINTS):
-        broken += [f"no life reached {point}" for point, times in reached.items() if times == 0]
-    figures: dict[str, object] = {"lives": lives, "ended by the fault": ended, "webhooks": webhooks, "sends": sends}
-    return {**figures, **reached}, broken
+    return reached, {"lives": len(plan), "ended": ended, "webhooks": webhooks, "sends": sends}, broken
 
 
 def _live(world: World, life: int, long: bool, told: dict[str, Outcome | None]) -> None:

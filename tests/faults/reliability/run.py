@@ -40,7 +40,9 @@ RUNS: dict[str, tuple[Callable[[], Result], Callable[[], Result]]] = {
     "kills at named points": (lambda: kills.run(2_000, SHIM), lambda: kills.run(len(kills.POINTS), SHIM)),
     "connection to aulm broken at every byte": (lambda: upstream.run(1), lambda: upstream.run(40)),
     "duplicates and shuffles": (lambda: shuffles.run(50), lambda: shuffles.run(3)),
-    "overload": (lambda: load.overload(300, load.GOODPUT), lambda: load.overload(5)),
+    "no memory": (lambda: kills.without_memory(600, SHIM), lambda: kills.without_memory(10, SHIM)),
+    "overload": (lambda: load.overload(300, SHIM, load.GOODPUT), lambda: load.overload(5, SHIM)),
+    "steady webhooks": (lambda: load.steady(600, 5_000), lambda: load.steady(5, 500)),
     "soak": (lambda: load.soak(3600), lambda: load.soak(10)),
 }
 # Those whose short form is a test program of its own.

@@ -38,7 +38,7 @@ def run(kills: int) -> tuple[dict[str, object], list[str]]:
                     world.gateway.kill()
                     world.gateway.start()
         wait_for("every delivery in the log", lambda: len(seen) >= len(sent), READY_LIMIT_S)
-        log = read_log(world.client)
+        log = list(read_log(world.client))
         follower.stop()
         subscriber.join()
         attempts = sum(
