@@ -4,13 +4,14 @@
 // then live events to many streams, idle streams, and replay from the disk. The clients run in this process and count
 // frames without decoding them; CPU and memory are the server process's own.
 //
-// Usage: fanout_bench [quick] [fan-out] [live] [idle] [replay]; without a part, all. Needs fanout_server in the folder
-// of the built programs.
+// Usage: fanout_bench [quick] [fan-out] [live] [stalled] [idle] [replay]; without a part, all. Needs fanout_server in
+// the folder of the built programs.
 #include <stdlib.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -138,6 +139,49 @@ void Live(BenchReport& report, int scale) {
               {"cpu_us/delivery", absl::ToDoubleMicroseconds(cpu) / static_cast<double>(latencies.size())}});
 }
 
+// Streams whose clients take nothing, beside others: what each holds back of the server's memory, and of the others'
+// time.
+void Stalled(BenchReport& report, int scale) {
+  constexpr int kStalled = 50;
+  const int events = 100'000 / scale;
+  report.Begin("stalled",
+               absl::StrCat(kStreams, " streams (16 events a frame) beside ", kStalled, " that take nothing"));
+  const Server server({"ring", absl::StrCat(events)});
+  StreamLoad::Options options;
+  options.streams = kStreams;
+  options.connections = kConnections;
+  options.events_each = static_cast<size_t>(events);
+  options.request = FromEarliest(16);
+  StreamLoad::Options stalled;
+  stalled.streams = kStalled;
+  stalled.connections = kConnections;
+  stalled.stalled = true;
+  stalled.request = FromEarliest(16);
+  Run(server, options);  // warm-up
+  std::vector<double> rates[2], cpus[2], kilobytes;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < 2; ++i) {
+      const int64_t before = ResidentBytesOf(server.pid());
+      std::unique_ptr<StreamLoad> idle;
+      if (i == 1) {
+        idle = std::make_unique<StreamLoad>(server.address(), stalled);
+        idle->WaitForStarted();
+        absl::SleepFor(absl::Seconds(1));  // until what fits on the way has been written
+        kilobytes.push_back(static_cast<double>(ResidentBytesOf(server.pid()) - before) / 1024 / kStalled);
+      }
+      const Figures figures = Run(server, options);
+      rates[i].push_back(figures.per_second);
+      cpus[i].push_back(figures.cpu_us);
+    }
+  }
+  for (int i = 0; i < 2; ++i) {
+    report.Row({{"stalled", i == 0 ? "0" : absl::StrCat(kStalled)}}, {{"deliveries/s", Median(rates[i])},
+                                                                      {"cpu_us/delivery", Median(cpus[i])},
+                                                                      {"of_none", Median(rates[i]) / Median(rates[0])},
+                                                                      {"kb/stalled", i == 0 ? 0 : Median(kilobytes)}});
+  }
+}
+
 void IdleStreams(BenchReport& report, int streams) {
   const Server server({"ring", "1000"});
   {
@@ -208,6 +252,7 @@ int main(int argc, char** argv) {
   const auto wanted = [&words](const char* part) { return words.empty() || words.count(part) > 0; };
   if (wanted("fan-out")) aulm::gateway::FanOut(report, scale);
   if (wanted("live")) aulm::gateway::Live(report, scale);
+  if (wanted("stalled")) aulm::gateway::Stalled(report, scale);
   if (wanted("idle")) aulm::gateway::Idle(report, scale);
   if (wanted("replay")) aulm::gateway::Replay(report, scale);
   return 0;

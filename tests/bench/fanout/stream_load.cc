@@ -44,6 +44,7 @@ size_t CountDeliveries(absl::string_view frame) {
 struct StreamLoad::Shared {
   size_t events_each;
   bool latencies;
+  bool stalled;
   std::vector<std::unique_ptr<grpc::TemplatedGenericStub<grpc::ByteBuffer, grpc::ByteBuffer>>> stubs;
   std::atomic<int> to_start;
   std::atomic<int> to_finish;
@@ -96,7 +97,7 @@ class StreamLoad::Stream final : public grpc::ClientBidiReactor<grpc::ByteBuffer
       if (--shared_.to_finish == 0) shared_.finished.Notify();
       if (!shared_.latencies) context_.TryCancel();
     }
-    StartRead(&frame_);
+    if (!shared_.stalled) StartRead(&frame_);
   }
 
   void OnDone(const grpc::Status&) override { done_.Notify(); }
@@ -122,6 +123,7 @@ class StreamLoad::Stream final : public grpc::ClientBidiReactor<grpc::ByteBuffer
 StreamLoad::StreamLoad(const std::string& address, const Options& options) : shared_(std::make_unique<Shared>()) {
   shared_->events_each = options.events_each;
   shared_->latencies = options.latencies;
+  shared_->stalled = options.stalled;
   shared_->to_start = options.streams;
   shared_->to_finish = options.streams;
   for (int i = 0; i < options.connections; ++i) {

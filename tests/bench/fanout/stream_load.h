@@ -20,6 +20,8 @@ class StreamLoad {
     int connections = 1;
     // Each stream is left after this many events.
     size_t events_each = 0;
+    // Streams that take their first frame and never another.
+    bool stalled = false;
     // Also look for the stamps of BenchEvent in every frame.
     bool latencies = false;
     v1::SubscribeEventsRequest request;
