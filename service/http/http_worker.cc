@@ -21,6 +21,10 @@ std::chrono::steady_clock::duration SweepInterval(const HttpLimits& limits) {
   return absl::ToChronoMilliseconds(std::clamp(shortest / 10, absl::Milliseconds(5), absl::Milliseconds(250)));
 }
 
+// Where this part of the places or less waits for its peer, what fills the others is our own slowness: then whoever
+// comes is one too many, and to send away those who have just come would only keep their requests from arriving.
+constexpr size_t kFewWaiting = 8;
+
 // The worker whose thread this is; null on all other threads.
 thread_local const HttpWorker* t_worker = nullptr;
 
@@ -92,26 +96,31 @@ void HttpWorker::AdoptHere(boost::asio::ip::tcp::socket socket, std::shared_ptr<
 
 bool HttpWorker::MakeRoom(const std::string& origin, absl::string_view remote_address) {
   const auto of_origin = origins_.find(origin);
-  if (of_origin != origins_.end() && of_origin->second >= limits_.connections_per_address && !Displace(&origin)) {
+  if (of_origin != origins_.end() && of_origin->second >= limits_.connections_per_address &&
+      !Displace(&origin, limits_.connections_per_address)) {
     service_->OnRefused(HttpRefusal::kAddressLimit, remote_address, "every connection of the address is busy");
     return false;
   }
   const size_t held = rooms_[0].size() + rooms_[1].size() + rooms_[2].size();
-  if (held >= most_connections_ && !Displace(nullptr)) {
+  if (held >= most_connections_ && !Displace(nullptr, most_connections_)) {
     service_->OnRefused(HttpRefusal::kConnectionLimit, remote_address, "every connection is busy");
     return false;
   }
   return true;
 }
 
-bool HttpWorker::Displace(const std::string* origin) {
+bool HttpWorker::Displace(const std::string* origin, size_t limit) {
   for (const Room room : {Room::kIdle, Room::kWaiting}) {
-    const auto oldest = std::find_if(List(room).begin(), List(room).end(), [origin](const auto& connection) {
-      return origin == nullptr || connection->origin() == *origin;
-    });
-    if (oldest == List(room).end()) continue;
-    const std::shared_ptr<HttpConnection> displaced = *oldest;
-    displaced->Displace();
+    const size_t stay = room == Room::kWaiting ? limit / kFewWaiting : 0;
+    std::shared_ptr<HttpConnection> oldest;
+    size_t found = 0;
+    for (const std::shared_ptr<HttpConnection>& connection : List(room)) {
+      if (origin != nullptr && connection->origin() != *origin) continue;
+      if (oldest == nullptr) oldest = connection;
+      if (++found > stay) break;
+    }
+    if (found <= stay) continue;
+    oldest->Displace();
     return true;
   }
   return false;

@@ -34,7 +34,8 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
   // What a connection is doing, as far as it matters when room is short.
   enum class Room {
     kIdle,     // between requests, or after the last answer: goes first
-    kWaiting,  // waits for the peer to go on with a request or to take an answer: goes next, the longest first
+    kWaiting,  // waits for the peer to go on with a request or to take an answer: goes next, the longest first, unless
+               // few do
     kBusy,     // a request is being answered: stays
   };
   using Place = std::list<std::shared_ptr<HttpConnection>>::iterator;
@@ -90,8 +91,9 @@ class HttpWorker : public std::enable_shared_from_this<HttpWorker> {
   void AdoptHere(boost::asio::ip::tcp::socket socket, std::shared_ptr<boost::asio::ssl::context> tls);
   // Makes room for one more connection, of that origin; false when nobody can give way, which was told.
   bool MakeRoom(const std::string& origin, absl::string_view remote_address);
-  // Ends the connection that gives way to others, among those of `origin` (null: among all); false when there is none.
-  bool Displace(const std::string* origin);
+  // Ends the connection that gives way to others, among those of `origin` (null: among all), of which there may be
+  // `limit`; false when there is none.
+  bool Displace(const std::string* origin, size_t limit);
   void DrainHere(absl::Duration grace);
   void CloseAll();
   void BringDeliveries() ABSL_LOCKS_EXCLUDED(mutex_);

@@ -77,6 +77,27 @@ TEST(HttpConnectionsTest, RequestsBeingAnsweredNeverGiveWay) {
   EXPECT_EQ(busy.ReadReply().status, 200);
 }
 
+TEST(HttpConnectionsTest, AFewThatHaveJustComeStayWhereTheOthersAreBeingAnswered) {
+  ScriptedHttpService service;
+  const auto server = StartServer(service, Connections(16));
+  std::vector<std::unique_ptr<RawHttpClient>> busy;
+  for (size_t i = 1; i <= 14; ++i) {
+    busy.push_back(std::make_unique<RawHttpClient>(server->address()));
+    busy.back()->Send(kHeld);
+    service.AwaitHeld(i);
+  }
+  RawHttpClient first(server->address());
+  service.AwaitConnections(15);
+  RawHttpClient second(server->address());
+  service.AwaitConnections(16);
+  EXPECT_TRUE(RawHttpClient(server->address()).ReadsEnd());
+  service.AwaitRefusal(HttpRefusal::kConnectionLimit);
+  MakeIdle(second);
+  MakeIdle(first);
+  service.AnswerHeld(14);
+  for (const auto& client : busy) EXPECT_EQ(client->ReadReply().status, 200);
+}
+
 TEST(HttpConnectionsTest, SlowConnectionsBeyondTheLimitDoNotKeepAGoodOneOut) {
   ScriptedHttpService service;
   const auto server = StartServer(service, Connections(64));
