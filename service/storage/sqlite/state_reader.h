@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -26,7 +25,7 @@ class StateReader {
                                                            const std::vector<StateRowPtr>& unmerged);
 
   // The row is committed.
-  void Committed(StateRowPtr row) { unmerged_.Add(std::move(row)); }
+  void Committed(const StateRowPtr& row) { unmerged_.Add(row); }
   // These stand in the table now.
   void Merged(absl::Span<const StateRowPtr> rows);
 

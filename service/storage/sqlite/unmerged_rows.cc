@@ -1,7 +1,6 @@
 #include "service/storage/sqlite/unmerged_rows.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace aulm::gateway {
 namespace {
@@ -10,12 +9,11 @@ absl::string_view BucketName(absl::string_view name) { return name.substr(0, nam
 
 }  // namespace
 
-void UnmergedRows::Add(StateRowPtr row) {
+void UnmergedRows::Add(const StateRowPtr& row) {
   Bucket& bucket = buckets_[BucketName(row->name)];
   const auto place = bucket.find(row->name);
   if (place != bucket.end()) bucket.erase(place);  // its key is the older row's
-  const absl::string_view name = row->name;
-  bucket.emplace(name, std::move(row));
+  bucket.emplace(row->name, row);
 }
 
 void UnmergedRows::Drop(const StateRow& row) {

@@ -15,7 +15,7 @@ namespace aulm::gateway {
 class UnmergedRows {
  public:
   // Rows of one name come in the order in which they were decided.
-  void Add(StateRowPtr row);
+  void Add(const StateRowPtr& row);
   // Drops the row unless a newer one has come.
   void Drop(const StateRow& row);
 
