@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -541,6 +542,24 @@ absl::Status CheckStore(const Settings& settings) {
   absl::StatusOr<Store> store = OpenStore(options, clock, random, registry);
   if (!store.ok()) return store.status();
   return store->full_check();
+}
+
+absl::Status CopyStore(const Settings& settings, const std::string& from, const std::string& to) {
+  SystemClock clock;
+  SystemRandom random;
+  StoreOptions target = ToStoreOptions(settings);
+  target.url = to;
+  const auto tell = [](const char* what, const CopiedStore& copied) {
+    std::printf("%s %llu events, %llu delivery ids, %llu entries of state\n", what,
+                static_cast<unsigned long long>(copied.events), static_cast<unsigned long long>(copied.deliveries),
+                static_cast<unsigned long long>(copied.entries));
+    std::fflush(stdout);
+  };
+  const absl::StatusOr<CopiedStore> copied =
+      CopyStore(from, target, clock, random, [&](const CopiedStore& sofar) { tell("copying:", sofar); });
+  if (!copied.ok()) return copied.status();
+  tell("copied", *copied);
+  return absl::OkStatus();
 }
 
 }  // namespace aulm::gateway

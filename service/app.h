@@ -46,4 +46,8 @@ class App {
 // Reads the whole store that the settings name and says whether it is sound. Blocks, for as long as the store is large.
 absl::Status CheckStore(const Settings& settings);
 
+// Copies the store `from` to `to`, both URLs, with what the settings say of stores besides, and tells of it on stdout.
+// Blocks, for as long as the store is large. Errors: those of aulm::gateway::CopyStore in storage/store.h.
+absl::Status CopyStore(const Settings& settings, const std::string& from, const std::string& to);
+
 }  // namespace aulm::gateway

@@ -33,12 +33,16 @@ constexpr int kExitNotReady = 1;
 constexpr char kUsage[] = R"(aulm-gateway: a gRPC gateway in front of aulm, the WhatsApp automation API.
 
 Usage: aulm-gateway [--config FILE] [one of the options below]
+       aulm-gateway [--config FILE] store copy FROM TO
 
   --config FILE    the configuration, JSON; GATEWAY_CONFIG names it too. The environment wins over the file.
   --print-config   print the settings in force, without secrets, and exit
   --check-config   read the settings and the files they name, say what is wrong with them, and exit
   --health         ask the gateway that runs here with these settings whether it is ready, and exit: 0 when it is, else 1
   --check-store    read the whole store and say whether it is sound, and exit; the gateway must not be running
+  store copy FROM TO
+                   copy an embedded store to a new one on NATS, and exit: sqlite:///var/lib/aulm-gateway nats://host:4222;
+                   the gateway must not be running. Goes on where it was when it is run again. docs/scaling-out.md
   --version        print the version and exit
   --help           print this and exit
 
@@ -55,6 +59,8 @@ struct CommandLine {
   bool check_config = false;
   bool health = false;
   bool check_store = false;
+  // Of `store copy`.
+  std::string copy_from, copy_to;
 };
 
 // Exits by itself for --help, --version and words that it does not know.
@@ -76,6 +82,10 @@ CommandLine ParseCommandLine(int argc, char** argv) {
       parsed.health = true;
     } else if (word == "--check-store") {
       parsed.check_store = true;
+    } else if (word == "store" && i + 3 < argc && argv[i + 1] == absl::string_view("copy")) {
+      parsed.copy_from = argv[i + 2];
+      parsed.copy_to = argv[i + 3];
+      i += 3;
     } else if (word == "--config" && i + 1 < argc) {
       parsed.config = argv[++i];
     } else {
@@ -144,6 +154,11 @@ int main(int argc, char** argv) {
     const absl::Status sound = CheckStore(*settings);
     std::printf("%s\n", sound.ok() ? "the store is sound" : std::string(sound.message()).c_str());
     return sound.ok() ? 0 : kExitCannotStart;
+  }
+  if (!command_line.copy_from.empty()) {
+    const absl::Status copied = CopyStore(*settings, command_line.copy_from, command_line.copy_to);
+    if (!copied.ok()) std::fprintf(stderr, "%s\n", std::string(copied.message()).c_str());
+    return copied.ok() ? 0 : kExitCannotStart;
   }
 
   RaiseDescriptorLimit();

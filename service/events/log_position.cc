@@ -16,9 +16,6 @@ absl::Status StoreUnavailable(const absl::Status& cause) {
                       absl::StrCat("the event log cannot be read: ", cause.message()));
 }
 
-// True when a cursor of `epoch` belongs to the log. A log that was copied may come to accept its source's epoch too.
-bool IsOfThisLog(uint64_t epoch, const LogInfo& info) { return epoch == info.epoch; }
-
 }  // namespace
 
 absl::Status CursorExpired(const LogInfo& info, absl::string_view why) {
@@ -30,7 +27,7 @@ absl::Status CursorExpired(const LogInfo& info, absl::string_view why) {
 }
 
 absl::Status CheckCoverage(const Cursor& cursor, const LogInfo& info) {
-  if (!IsOfThisLog(cursor.epoch, info)) return CursorExpired(info, "is of another event log");
+  if (!info.Covers(cursor.epoch)) return CursorExpired(info, "is of another event log");
   if (cursor.sequence > info.head) return CursorExpired(info, "is of events that this event log lost");
   if (cursor.sequence < info.earliest - 1) return CursorExpired(info, kTooOld);
   return absl::OkStatus();

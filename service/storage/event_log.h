@@ -36,6 +36,9 @@ struct NewEvent {
   bool test = false;
   // Deduplication key within the account; empty means: never deduplicated.
   std::string delivery_id;
+  // It cannot have been appended before this time, as far as is known: what remembers recent ids anyway need not look
+  // further back.
+  absl::Time not_before = absl::InfinitePast();
   // v1::Event, encoded, without cursor, ingested_time and raw_body: those are added when it is read.
   std::string event;
   // The delivery's body as it came; at most 1 MiB.
@@ -83,6 +86,11 @@ struct LogInfo {
   uint64_t epoch = 0;     // made with the log, its own: sequences of another epoch mean nothing here
   uint64_t earliest = 1;  // sequence of the oldest event kept; head + 1 when none is
   uint64_t head = 0;      // sequence of the newest event ever stored; 0 when there was none
+  // Of the log that this one was copied from with all its sequences and times; 0: of none.
+  uint64_t former_epoch = 0;
+
+  // Whether sequences of `other` mean something here: it is this log's epoch or its former one.
+  bool Covers(uint64_t other) const { return other == epoch || (former_epoch != 0 && other == former_epoch); }
 };
 
 // The seam for the durable, ordered log of events: SqliteEventLog, JetStreamEventLog. One for each store; every event

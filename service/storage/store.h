@@ -83,4 +83,20 @@ struct Store {
 absl::StatusOr<Store> OpenStore(const StoreOptions& options, Clock& clock, Random& random,
                                 prometheus::Registry& registry);
 
+// What CopyStore has done so far.
+struct CopiedStore {
+  uint64_t events = 0;
+  uint64_t deliveries = 0;
+  uint64_t entries = 0;  // of the state
+};
+
+// Copies an embedded store, which no gateway may have open, into a new one on NATS: log, deduplication and state, under
+// the same sequences, times and keys, so that cursors and request ids hold there. `from` is a URL, `to` as for
+// OpenStore. `on_progress` comes from time to time. One that was interrupted goes on when it is called again, and until
+// it has ended no gateway starts on the copy. Blocks. Errors: INVALID_ARGUMENT for two stores that cannot be copied so;
+// NOT_FOUND when there is nothing to copy; FAILED_PRECONDITION when `from` is in use or `to` holds another log; those
+// of OpenStore.
+absl::StatusOr<CopiedStore> CopyStore(const std::string& from, const StoreOptions& to, Clock& clock, Random& random,
+                                      const std::function<void(const CopiedStore&)>& on_progress);
+
 }  // namespace aulm::gateway

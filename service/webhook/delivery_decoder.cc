@@ -65,6 +65,8 @@ class Decoding {
     out_.event.session_id = KeyOf(event_.session_id());
     out_.event.type = event_.type();
     out_.event.test = event_.test();
+    // The signed time tells that nobody plays an old delivery again, the attempt that aulm does not.
+    if (event_.aulm_attempt() == 1) out_.event.not_before = occurred_;
     out_.event.event = event_.SerializeAsString();
     return std::move(out_);
   }
@@ -116,6 +118,7 @@ class Decoding {
     if (!text.has_value()) return;
     const std::optional<absl::Time> time = ParseIsoTime(*text);
     if (!time.has_value()) return;
+    occurred_ = *time;
     const int64_t seconds = absl::ToUnixSeconds(*time);
     event_.mutable_occurred_time()->set_seconds(seconds);
     event_.mutable_occurred_time()->set_nanos(
@@ -163,6 +166,7 @@ class Decoding {
   const ServedRequest& request_;
   const DeliveryJson& json_;
   v1::Event event_;
+  absl::Time occurred_ = absl::InfinitePast();
   DecodedDelivery out_;
 };
 

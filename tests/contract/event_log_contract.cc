@@ -263,6 +263,24 @@ TEST_P(EventLogContract, DuplicatesAppendedTogetherAreStoredOnce) {
   EXPECT_THAT(ReadDeliveryIds(), ElementsAre("same"));
 }
 
+TEST_P(EventLogContract, DuplicateOfWhatWasAppendedAMomentAgoIsOne) {
+  NewEvent event = EventOf("d-1");
+  event.not_before = absl::Now() - absl::Seconds(1);
+  const absl::StatusOr<Appended> first = AppendNow(log(), event);
+  ASSERT_TRUE(first.ok()) << first.status();
+
+  const absl::StatusOr<Appended> again = AppendNow(log(), event);
+  engine_->Reopen();
+  const absl::StatusOr<Appended> later = AppendNow(log(), event);
+
+  for (const absl::StatusOr<Appended>& duplicate : {again, later}) {
+    ASSERT_TRUE(duplicate.ok()) << duplicate.status();
+    EXPECT_TRUE(duplicate->duplicate);
+    EXPECT_EQ(duplicate->sequence, first->sequence);
+  }
+  EXPECT_THAT(ReadDeliveryIds(), ElementsAre("d-1"));
+}
+
 TEST_P(EventLogContract, DuplicateWithAnotherBodyIsStillADuplicate) {
   Append("d-1");
   NewEvent other = EventOf("d-1");

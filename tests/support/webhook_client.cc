@@ -82,10 +82,10 @@ std::string InboundMessageBody(absl::string_view delivery_id, absl::string_view 
 }
 
 std::string MessageStatusBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view message_id,
-                              absl::string_view to, absl::string_view status) {
+                              absl::string_view to, absl::string_view status, absl::string_view occurred_at) {
   return absl::Substitute(R"({"event": "message_status", "delivery_id": "$0", "session_id": "$1", "message_id": "$2", )"
-                          R"("status": "$4", "to": "$3", "occurred_at": "2026-05-28T10:15:43.000Z"})",
-                          delivery_id, session_id, message_id, to, status);
+                          R"("status": "$4", "to": "$3", "occurred_at": "$5"})",
+                          delivery_id, session_id, message_id, to, status, occurred_at);
 }
 
 }  // namespace aulm::gateway

@@ -39,6 +39,7 @@ std::string SignDelivery(absl::string_view secret, absl::string_view body);
 std::string InboundMessageBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view from,
                                absl::string_view text);
 std::string MessageStatusBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view message_id,
-                              absl::string_view to, absl::string_view status);
+                              absl::string_view to, absl::string_view status,
+                              absl::string_view occurred_at = "2026-05-28T10:15:43.000Z");
 
 }  // namespace aulm::gateway

@@ -120,7 +120,7 @@ absl::StatusOr<MarkedReplays> MarkReplays(StateStore& state, EventLog& log, cons
   for (const std::string& bytes : request.cursors()) {
     const absl::StatusOr<Cursor> cursor = DecodeCursor(bytes);
     if (!cursor.ok()) return cursor.status();
-    if (cursor->epoch == info.epoch) wanted.insert(cursor->sequence);
+    if (info.Covers(cursor->epoch)) wanted.insert(cursor->sequence);
   }
   constexpr absl::string_view kWhat = "parked events cannot be put back";
   std::vector<state::v1::ParkedRecord> records;

@@ -78,7 +78,7 @@ absl::StatusOr<bool> PartitionKeeper::Step(DurableSubscription& subscription, Cl
     if (absl::Status left = LeaveEarlierShare(subscription, *stored, *own); !left.ok()) return left;
     return true;
   }
-  if (assignment.record().log_epoch() != hub_.log().Info().epoch) {
+  if (!hub_.log().Info().Covers(assignment.record().log_epoch())) {
     if (absl::Status anew = StartAnew(subscription, 0); !anew.ok()) return anew;
     return true;
   }

@@ -10,18 +10,43 @@
 #include "service/storage/jetstream/stored_event.h"
 
 namespace aulm::gateway {
+namespace {
 
-AppendPipeline::AppendPipeline(Options options, NatsRequests& requests, TaskThread& thread, Clock& clock,
-                               Random& random, StorageMetrics& metrics, std::function<uint64_t()> head,
+// A time in the future says nothing of the past.
+constexpr absl::Duration kClocksDiffer = absl::Minutes(1);
+
+}  // namespace
+
+AppendPipeline::AppendPipeline(Options options, NatsConnection& connection, Clock& clock, Random& random,
+                               StorageMetrics& metrics, std::function<uint64_t()> head,
                                std::function<uint64_t()> earliest)
     : options_(std::move(options)),
-      requests_(requests),
-      thread_(thread),
+      connection_(connection),
       clock_(clock),
       random_(random),
       metrics_(metrics),
       head_(std::move(head)),
-      earliest_(std::move(earliest)) {}
+      earliest_(std::move(earliest)),
+      lookups_(connection, clock, options_.try_timeout),
+      publishes_(connection, clock, options_.try_timeout),
+      marks_(connection, clock, options_.try_timeout) {}
+
+absl::Status AppendPipeline::Start() {
+  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) {
+    if (absl::Status failed = requests->Start(); !failed.ok()) return failed;
+  }
+  return absl::OkStatus();
+}
+
+void AppendPipeline::OnDisconnected() {
+  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) {
+    requests->FailAll(absl::UnavailableError("nats: the connection broke"));
+  }
+}
+
+void AppendPipeline::Stop() {
+  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) requests->Stop();
+}
 
 void AppendPipeline::Append(NewEvent event, EventLog::AppendCallback done) {
   auto item = std::make_shared<Item>();
@@ -33,11 +58,14 @@ void AppendPipeline::Append(NewEvent event, EventLog::AppendCallback done) {
   item->delivery_key = DeliveryKey(event.account, event.delivery_id);
   item->done = std::move(done);
   item->begun = clock_.Now();
+  // Half of the window is for clocks that differ, and for the time that a repeat may take.
+  item->recent =
+      event.not_before > item->begun - options_.duplicate_window / 2 && event.not_before < item->begun + kClocksDiffer;
   if (absl::Status refused = Admit(item->payload.size()); !refused.ok()) {
-    thread_.Post([item = std::move(item), refused] { std::move(item->done)(refused); });
+    connection_.loop().Post([item = std::move(item), refused] { std::move(item->done)(refused); });
     return;
   }
-  thread_.Post([this, item = std::move(item)]() mutable { Take(std::move(item)); });
+  connection_.loop().Post([this, item = std::move(item)]() mutable { Take(std::move(item)); });
 }
 
 absl::Status AppendPipeline::Admit(size_t bytes) {
@@ -64,7 +92,7 @@ void AppendPipeline::Take(ItemPtr item) {
   }
   by_age_.push_back(item);
   unpublished_.push_back(item);
-  if (item->delivery_key.empty()) return PublishReady();
+  if (item->delivery_key.empty() || item->recent) return PublishReady();
   LookUp(item);
 }
 
@@ -75,21 +103,19 @@ std::string AppendPipeline::DeliverySubject(const Item& item) const {
 void AppendPipeline::LookUp(const ItemPtr& item) {
   item->step = Step::kLookingUp;
   item->retry = false;
-  requests_.Send(absl::StrCat("$JS.API.DIRECT.GET.", options_.deliveries_stream, ".", DeliverySubject(*item)), {}, "",
-                 options_.try_timeout, [this, item](absl::StatusOr<NatsMessage> answer) {
-                   absl::StatusOr<uint64_t> sequence = uint64_t{0};
-                   uint64_t number = 0;
-                   if (!answer.ok()) {
-                     sequence = answer.status();
-                   } else if (answer->Header("Status") == "404") {
-                     sequence = 0;
-                   } else if (absl::SimpleAtoi(answer->data(), &number)) {
-                     sequence = number;
-                   } else {
-                     sequence = absl::UnavailableError("nats: the delivery's mark cannot be read");
-                   }
-                   thread_.Post([this, item, sequence] { OnLookedUp(item, sequence); });
-                 });
+  lookups_.Send(absl::StrCat("$JS.API.DIRECT.GET.", options_.deliveries_stream, ".", DeliverySubject(*item)), {}, "",
+                [this, item](absl::StatusOr<NatsMessage> answer) {
+                  uint64_t number = 0;
+                  if (!answer.ok()) {
+                    OnLookedUp(item, answer.status());
+                  } else if (absl::SimpleAtoi(answer->data(), &number)) {
+                    OnLookedUp(item, number);
+                  } else if (answer->Header("Status") == "404") {
+                    OnLookedUp(item, uint64_t{0});
+                  } else {
+                    OnLookedUp(item, absl::UnavailableError("nats: the delivery's mark cannot be read"));
+                  }
+                });
 }
 
 void AppendPipeline::OnLookedUp(const ItemPtr& item, absl::StatusOr<uint64_t> sequence) {
@@ -122,10 +148,8 @@ void AppendPipeline::Publish(const ItemPtr& item) {
   item->step = Step::kPublishing;
   item->retry = false;
   ++item->tries;
-  requests_.Send(item->subject, {{"Nats-Msg-Id", item->message_id}}, item->payload, options_.try_timeout,
-                 [this, item](absl::StatusOr<NatsMessage> answer) {
-                   thread_.Post([this, item, answer = std::move(answer)] { OnPublished(item, answer); });
-                 });
+  publishes_.Send(item->subject, {{"Nats-Msg-Id", item->message_id}}, item->payload,
+                  [this, item](const absl::StatusOr<NatsMessage>& answer) { OnPublished(item, answer); });
 }
 
 void AppendPipeline::OnPublished(const ItemPtr& item, const absl::StatusOr<NatsMessage>& answer) {
@@ -152,10 +176,8 @@ void AppendPipeline::OnPublished(const ItemPtr& item, const absl::StatusOr<NatsM
 void AppendPipeline::Mark(const ItemPtr& item) {
   item->step = Step::kMarking;
   item->retry = false;
-  requests_.Send(DeliverySubject(*item), {}, absl::StrCat(item->sequence), options_.try_timeout,
-                 [this, item](absl::StatusOr<NatsMessage> answer) {
-                   thread_.Post([this, item, answer = std::move(answer)] { OnMarked(item, answer); });
-                 });
+  marks_.Send(DeliverySubject(*item), {}, absl::StrCat(item->sequence),
+              [this, item](const absl::StatusOr<NatsMessage>& answer) { OnMarked(item, answer); });
 }
 
 void AppendPipeline::OnMarked(const ItemPtr& item, const absl::StatusOr<NatsMessage>& answer) {
@@ -215,7 +237,7 @@ void AppendPipeline::Finish(const ItemPtr& item, absl::StatusOr<Appended> result
 }
 
 void AppendPipeline::NoteConnection(absl::Time now) {
-  if (requests_.connected()) {
+  if (connection_.connected()) {
     down_since_ = absl::InfiniteFuture();
     down_ = false;
     return;
@@ -225,6 +247,7 @@ void AppendPipeline::NoteConnection(absl::Time now) {
 }
 
 void AppendPipeline::Tick() {
+  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) requests->Tick();
   const absl::Time now = clock_.Now();
   metrics_.SetQueued(open_);
   NoteConnection(now);
@@ -241,7 +264,7 @@ void AppendPipeline::Tick() {
     }
     by_age_.pop_front();
   }
-  if (!requests_.connected()) return;
+  if (!connection_.connected()) return;
   std::vector<ItemPtr> again;
   for (const ItemPtr& item : by_age_) {
     if (item->retry && item->step != Step::kDone) again.push_back(item);

@@ -17,10 +17,8 @@
 #include "service/base/clock.h"
 #include "service/base/random.h"
 #include "service/storage/event_log.h"
-#include "service/storage/jetstream/nats_requests.h"
+#include "service/storage/jetstream/bulk_requests.h"
 #include "service/storage/storage_metrics.h"
-#include "service/storage/task_thread.h"
-#include "service/storage/wake_timer.h"
 
 namespace aulm::gateway {
 
@@ -32,8 +30,9 @@ class AppendPipeline {
  public:
   struct Options {
     std::string prefix;
-    std::string deliveries_stream;   // KV_<bucket>
-    std::string deliveries_subject;  // $KV.<bucket>
+    std::string deliveries_stream;    // KV_<bucket>
+    std::string deliveries_subject;   // $KV.<bucket>
+    absl::Duration duplicate_window;  // of the log's stream
     size_t max_appends;
     size_t max_bytes;
     // The time that an append may take; aulm waits "a few seconds".
@@ -43,21 +42,31 @@ class AppendPipeline {
     absl::Duration patience = absl::Seconds(1);
   };
 
-  // Everything but Append runs on `thread`. `head` tells how far the log was followed, `earliest` where it begins.
-  AppendPipeline(Options options, NatsRequests& requests, TaskThread& thread, Clock& clock, Random& random,
-                 StorageMetrics& metrics, std::function<uint64_t()> head, std::function<uint64_t()> earliest);
+  // Everything but Append runs on the connection's loop. `head` tells how far the log was followed, `earliest` where it
+  // begins.
+  AppendPipeline(Options options, NatsConnection& connection, Clock& clock, Random& random, StorageMetrics& metrics,
+                 std::function<uint64_t()> head, std::function<uint64_t()> earliest);
 
   AppendPipeline(const AppendPipeline&) = delete;
   AppendPipeline& operator=(const AppendPipeline&) = delete;
 
+  // Listens for answers. Before the first append.
+  absl::Status Start();
+
   // EventLog::Append. From any thread.
   void Append(NewEvent event, EventLog::AppendCallback done);
 
-  // On `thread`: the log was followed further. Answers what waited for that.
+  // On the loop: the log was followed further. Answers what waited for that.
   void OnHead();
 
-  // On `thread`, a few times a second: repeats what failed, and gives up what took too long.
+  // On the loop: the connection broke, and answers will not come.
+  void OnDisconnected();
+
+  // On the loop, a few times a second: repeats what failed, and gives up what took too long.
   void Tick();
+
+  // On the loop, when nothing is open any more: ends the listening.
+  void Stop();
 
   // From any thread: further appends are refused.
   void Close() { closed_ = true; }
@@ -73,6 +82,7 @@ class AppendPipeline {
     std::string message_id;
     std::string payload;
     std::string delivery_key;  // empty: never deduplicated
+    bool recent = false;       // the stream itself knows whether it was here before
     EventLog::AppendCallback done;
     absl::Time begun;
     Step step = Step::kReady;
@@ -100,8 +110,7 @@ class AppendPipeline {
   std::string DeliverySubject(const Item& item) const;
 
   const Options options_;
-  NatsRequests& requests_;
-  TaskThread& thread_;
+  NatsConnection& connection_;
   Clock& clock_;
   Random& random_;
   StorageMetrics& metrics_;
@@ -112,7 +121,8 @@ class AppendPipeline {
   std::atomic<size_t> open_{0};
   std::atomic<size_t> open_bytes_{0};
 
-  // Of `thread`.
+  // Of the loop.
+  BulkRequests lookups_, publishes_, marks_;
   absl::Time down_since_ = absl::InfiniteFuture();
   std::deque<ItemPtr> by_age_;          // all, the oldest first; those that are done go when they come to the front
   std::deque<ItemPtr> unpublished_;     // in the order in which they are to be published

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "service/storage/jetstream/store_layout.h"
 #include "xxhash.h"
 
 namespace aulm::gateway {
@@ -41,10 +42,10 @@ bool TakeInto(const FetchedEvents& events, const ReadLimits& limits, size_t& byt
 
 }  // namespace
 
-JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, TaskThread& thread,
-                                     Clock& clock, Random& random, StorageMetrics& metrics, const StreamInfo& info,
+JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, Clock& clock,
+                                     Random& random, StorageMetrics& metrics, const StreamInfo& info,
                                      Listeners listeners)
-    : thread_(thread),
+    : loop_(connection.loop()),
       clock_(clock),
       api_(api),
       metrics_(metrics),
@@ -53,18 +54,17 @@ JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection
       reader_(api, options.events.name, [this](const StreamInfo& seen) { NoteInfo(seen); }),
       pipeline_(
           {options.prefix, options.deliveries.name,
-           options.deliveries.subject.substr(0, options.deliveries.subject.size() - 2), options.max_appends,
-           options.max_bytes},
-          api.requests(), thread, clock, random, metrics, [this] { return Info().head; },
-          [this] { return Info().earliest; }),
+           options.deliveries.subject.substr(0, options.deliveries.subject.size() - 2), options.events.duplicate_window,
+           options.max_appends, options.max_bytes},
+          connection, clock, random, metrics, [this] { return Info().head; }, [this] { return Info().earliest; }),
       next_look_(absl::InfinitePast()),
-      ticks_(std::make_unique<WakeTimer>(clock, [this] { thread_.Post([this] { Tick(); }); })) {
+      ticks_(std::make_unique<WakeTimer>(clock, [this] { loop_.Post([this] { Tick(); }); })) {
   {
     absl::MutexLock lock(&mutex_);
-    info_ = {EpochOf(options.events.name, info), info.first, info.last};
+    info_ = {EpochOf(options.events.name, info), info.first, info.last, OriginOf(info).epoch};
   }
   follower_ = std::make_unique<LogFollower>(
-      connection, api, thread, clock, options.events, info, options.cache_bytes,
+      connection, api, clock, options.events, info, options.cache_bytes,
       LogFollower::Listeners{[this] { OnHead(); }, [this](const StreamInfo& seen) { NoteInfo(seen); },
                              std::move(listeners.on_state), std::move(listeners.on_lost)});
   NoteInfo(info);
@@ -72,13 +72,19 @@ JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection
 
 JetStreamEventLog::~JetStreamEventLog() = default;
 
-void JetStreamEventLog::Start() {
+absl::Status JetStreamEventLog::Start() {
+  if (absl::Status failed = pipeline_.Start(); !failed.ok()) return failed;
   follower_->Start();
   ticks_->Schedule(kTick);
+  return absl::OkStatus();
+}
+
+void JetStreamEventLog::OnDisconnected() {
+  loop_.Post([this] { pipeline_.OnDisconnected(); });
 }
 
 void JetStreamEventLog::OnConnected() {
-  thread_.Post([this] { follower_->Restart("the connection was broken"); });
+  loop_.Post([this] { follower_->Restart("the connection was broken"); });
 }
 
 void JetStreamEventLog::Drain() {
@@ -88,11 +94,12 @@ void JetStreamEventLog::Drain() {
 
 void JetStreamEventLog::Stop() {
   // On the thread that uses them.
-  thread_.Post([this] {
+  loop_.Post([this] {
     ticks_.reset();
     follower_->Stop();
+    pipeline_.Stop();
   });
-  thread_.Flush();
+  loop_.Flush();
 }
 
 void JetStreamEventLog::Append(NewEvent event, AppendCallback done) {
@@ -181,7 +188,7 @@ void JetStreamEventLog::Unwatch() {
 
 void JetStreamEventLog::OnHead() {
   // One task for however many events came until it runs.
-  if (head_noted_.exchange(false)) thread_.Post([this] { NoteHead(); });
+  if (head_noted_.exchange(false)) loop_.Post([this] { NoteHead(); });
 }
 
 void JetStreamEventLog::NoteHead() {
@@ -223,7 +230,7 @@ void JetStreamEventLog::Tick() {
     api_.Call(absl::StrCat("STREAM.INFO.", stream_), {}, kLookTimeout,
               [this](const absl::StatusOr<boost::json::object>& answer) {
                 if (!answer.ok()) return;
-                thread_.Post([this, info = ParseStreamInfo(*answer)] { NoteInfo(info); });
+                loop_.Post([this, info = ParseStreamInfo(*answer)] { NoteInfo(info); });
               });
   }
   if (ticks_ != nullptr) ticks_->Schedule(kTick);

@@ -17,7 +17,6 @@
 #include "service/storage/jetstream/stream_reader.h"
 #include "service/storage/jetstream/stream_setup.h"
 #include "service/storage/storage_metrics.h"
-#include "service/storage/task_thread.h"
 #include "service/storage/wake_timer.h"
 
 namespace aulm::gateway {
@@ -41,15 +40,18 @@ class JetStreamEventLog final : public EventLog {
     std::function<void(const absl::Status&)> on_lost;   // the stream is another one: nothing here can go on
   };
 
-  // `info` is the stream as it was opened. `thread` is the log's. All must outlive this.
-  JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, TaskThread& thread, Clock& clock,
-                    Random& random, StorageMetrics& metrics, const StreamInfo& info, Listeners listeners);
+  // `info` is the stream as it was opened. Its thread is the connection's loop. All must outlive this.
+  JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, Clock& clock, Random& random,
+                    StorageMetrics& metrics, const StreamInfo& info, Listeners listeners);
 
-  // After `requests` failed what was in flight, and before `thread` ends.
+  // After `requests` failed what was in flight.
   ~JetStreamEventLog() override;
 
-  // Begins to follow the stream.
-  void Start();
+  // Begins to follow the stream. Errors: UNAVAILABLE.
+  absl::Status Start();
+
+  // The connection broke.
+  void OnDisconnected();
 
   // The connection is there again after a break.
   void OnConnected();
@@ -57,7 +59,7 @@ class JetStreamEventLog final : public EventLog {
   // Further appends are refused; those under way are waited for, which takes no longer than an append may take.
   void Drain();
 
-  // Nothing is done any more but what is under way: before `requests` and `thread` end.
+  // Nothing is done any more but what is under way: before `requests` ends.
   void Stop();
 
   void Append(NewEvent event, AppendCallback done) override;
@@ -75,7 +77,7 @@ class JetStreamEventLog final : public EventLog {
   // The first event after `after`, wherever it is; nothing when there is none. Blocks.
   absl::StatusOr<std::shared_ptr<const FetchedEvent>> FirstAfter(uint64_t after);
 
-  TaskThread& thread_;
+  NatsLoop& loop_;
   Clock& clock_;
   JetStreamApi& api_;
   StorageMetrics& metrics_;
@@ -84,7 +86,7 @@ class JetStreamEventLog final : public EventLog {
   const StreamReader reader_;
   AppendPipeline pipeline_;
   std::unique_ptr<LogFollower> follower_;
-  absl::Time next_look_;  // at the stream's figures; of `thread`
+  absl::Time next_look_;  // at the stream's figures; of the loop
   std::atomic<bool> head_noted_{true};
 
   mutable absl::Mutex mutex_;

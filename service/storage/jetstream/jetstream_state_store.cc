@@ -215,6 +215,7 @@ void JetStreamStateStore::AfterWritesIn(const std::string& bucket, std::function
 
 void JetStreamStateStore::ReadCurrent(const std::string& bucket, const std::string& subject, absl::Time deadline,
                                       std::function<void(absl::StatusOr<Current>)> done) {
+  if (buckets_.HasOneCopy(bucket)) return ReadDirectly(bucket, subject, deadline, std::move(done));
   api_.Call(
       absl::StrCat("STREAM.MSG.GET.", buckets_.StreamOf(bucket)), {{"last_by_subj", subject}}, kTryTimeout,
       [this, bucket, subject, deadline, done = std::move(done)](absl::StatusOr<boost::json::object> answer) mutable {
@@ -232,6 +233,30 @@ void JetStreamStateStore::ReadCurrent(const std::string& bucket, const std::stri
           const bool deleted = !message->Header(kOperationHeader).empty();
           current.known = {message->sequence, ExpiresOf(message->Header(kExpiresHeader)), deleted};
           current.value = std::move(message->data);
+          Remember(subject, current.known);
+          done(std::move(current));
+        });
+      });
+}
+
+void JetStreamStateStore::ReadDirectly(const std::string& bucket, const std::string& subject, absl::Time deadline,
+                                       std::function<void(absl::StatusOr<Current>)> done) {
+  api_.requests().Send(
+      absl::StrCat("$JS.API.DIRECT.GET.", buckets_.StreamOf(bucket), ".", subject), {}, "", kTryTimeout,
+      [this, bucket, subject, deadline, done = std::move(done)](absl::StatusOr<NatsMessage> answer) mutable {
+        thread_.Post([this, bucket, subject, deadline, done = std::move(done), answer = std::move(answer)] {
+          if (!answer.ok()) {
+            if (!IsTransient(answer.status()) || clock_.Now() > deadline) return done(InSeamWords(answer.status()));
+            return Later([this, bucket, subject, deadline, done] { ReadCurrent(bucket, subject, deadline, done); });
+          }
+          Current current;
+          if (answer->Header("Status") == "404") return done(current);
+          if (!absl::SimpleAtoi(answer->Header("Nats-Sequence"), &current.known.revision)) {
+            return done(absl::UnavailableError("state: not an answer"));
+          }
+          current.known.expires = ExpiresOf(answer->Header(kExpiresHeader));
+          current.known.deleted = !answer->Header(kOperationHeader).empty();
+          current.value = std::string(answer->data());
           Remember(subject, current.known);
           done(std::move(current));
         });

@@ -100,6 +100,9 @@ class JetStreamStateStore final : public StateStore {
   // The entry under a subject as the leader has it; tried until `deadline`.
   void ReadCurrent(const std::string& bucket, const std::string& subject, absl::Time deadline,
                    std::function<void(absl::StatusOr<Current>)> done);
+  // The same from the only copy, which need not be asked through JetStream's API.
+  void ReadDirectly(const std::string& bucket, const std::string& subject, absl::Time deadline,
+                    std::function<void(absl::StatusOr<Current>)> done);
   void ListSubjects(const std::shared_ptr<Listing>& listing);
   void ListValues(const std::shared_ptr<Listing>& listing);
   void Remember(const std::string& subject, const Known& known);

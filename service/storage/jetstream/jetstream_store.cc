@@ -1,12 +1,12 @@
 #include "service/storage/jetstream/jetstream_store.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "service/base/log.h"
 #include "service/storage/jetstream/jetstream_api.h"
+#include "service/storage/jetstream/store_layout.h"
 #include "service/storage/jetstream/stream_setup.h"
 
 namespace aulm::gateway {
@@ -15,58 +15,9 @@ namespace {
 constexpr absl::Duration kConnectLimit = absl::Seconds(15);
 constexpr absl::Duration kSetupLimit = absl::Seconds(15);
 constexpr absl::Duration kTick = absl::Milliseconds(50);
-// Deliveries that come again within it are known even before their mark can be read on every server.
-constexpr absl::Duration kDuplicateWindow = absl::Hours(2);
-// An event holds its body as it came and the text of it decoded, whose bytes that are no UTF-8 have grown threefold;
-// and attributes, labels, a subject and headers.
-constexpr size_t kBodyTimes = 4;
-constexpr size_t kBesideBody = 64 << 10;
-
-StreamDefinition EventsSpec(const StoreOptions& options) {
-  StreamDefinition spec;
-  spec.name = absl::StrCat(options.nats.prefix, "-events");
-  spec.subject = absl::StrCat(options.nats.prefix, ".events.>");
-  spec.replicas = options.nats.replicas;
-  spec.max_age = options.retention;
-  spec.max_bytes = static_cast<int64_t>(options.max_bytes);
-  spec.duplicate_window = std::min(kDuplicateWindow, options.retention);
-  spec.direct = true;
-  spec.keep = true;
-  spec.max_age_setting = "store.retention";
-  spec.max_bytes_setting = "store.max_bytes";
-  return spec;
-}
-
-StreamDefinition DeliveriesSpec(const StoreOptions& options) {
-  StreamDefinition spec;
-  const std::string bucket = absl::StrCat(options.nats.prefix, "-deliveries");
-  spec.name = absl::StrCat("KV_", bucket);
-  spec.subject = absl::StrCat("$KV.", bucket, ".>");
-  spec.replicas = options.nats.replicas;
-  spec.max_age = options.dedupe_retention;
-  spec.max_per_subject = 1;
-  spec.duplicate_window = absl::Minutes(2);
-  spec.direct = true;
-  spec.max_age_setting = "store.dedupe_retention";
-  return spec;
-}
-
-absl::Status CheckMaxPayload(size_t max_payload, size_t max_body) {
-  const size_t needed = kBodyTimes * max_body + kBesideBody;
-  if (max_payload >= needed) return absl::OkStatus();
-  std::string less;
-  if (max_payload > kBesideBody) {
-    less = absl::StrCat(", or limits.webhook_body_bytes to ", (max_payload - kBesideBody) / kBodyTimes);
-  }
-  return absl::FailedPreconditionError(
-      absl::StrCat("the NATS server takes messages of at most ", max_payload, " bytes, but an event with a body of ",
-                   max_body, " can have ", needed, ": set max_payload in the server's configuration to 8MB", less));
-}
-
 // What the stream's server promises by its acknowledgement, said once at the start.
 void WarnOfDurability(const StreamInfo& info, bool synced) {
-  const boost::json::value* const replicas = info.config.if_contains("num_replicas");
-  const int64_t copies = replicas != nullptr && replicas->is_int64() ? replicas->get_int64() : 1;
+  const int64_t copies = CopiesOf(info);
   if (copies < 3) {
     LogLine(LogLevel::kWarn, "store_has_few_copies")
         .Field("copies", copies)
@@ -108,6 +59,7 @@ absl::Status JetStreamStore::Connect(Random& random) {
     LogLine(LogLevel::kWarn, "nats_disconnected").Field("message", why);
     NoteConnection(absl::UnavailableError(absl::StrCat("no connection to NATS: ", why)));
     requests_->FailAll("the connection broke");
+    log_->OnDisconnected();
   };
   listeners.on_closed = options_.on_fatal ? options_.on_fatal : [](const absl::Status&) {};
   auto connection = NatsConnection::Connect(options_.nats.servers, kConnectLimit, random, std::move(listeners));
@@ -122,13 +74,17 @@ absl::Status JetStreamStore::Connect(Random& random) {
 }
 
 absl::Status JetStreamStore::OpenStreams(Random& random) {
-  const StreamDefinition events = EventsSpec(options_);
-  const StreamDefinition deliveries = DeliveriesSpec(options_);
+  const StreamDefinition events = EventsStream(options_);
+  const StreamDefinition deliveries = DeliveriesStream(options_);
   const absl::StatusOr<StreamInfo> info = OpenStream(*api_, events, kSetupLimit);
   if (!info.ok()) return info.status();
+  if (!OriginOf(*info).complete) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the NATS stream ", events.name,
+                     " is the copy of another store, and not finished: run aulm-gateway store copy again"));
+  }
   const absl::StatusOr<StreamInfo> marks = OpenStream(*api_, deliveries, kSetupLimit);
   if (!marks.ok()) return marks.status();
-  log_thread_ = std::make_unique<TaskThread>(clock_);
   state_thread_ = std::make_unique<TaskThread>(clock_);
   buckets_ =
       std::make_unique<StateBuckets>(*api_, *state_thread_, clock_, options_.nats.prefix, options_.nats.replicas);
@@ -147,10 +103,10 @@ absl::Status JetStreamStore::OpenStreams(Random& random) {
   log.max_appends = options_.max_queued_appends;
   log.max_bytes = options_.max_queued_bytes;
   log_ = std::make_unique<JetStreamEventLog>(
-      log, *connection_, *api_, *log_thread_, clock_, random, metrics_, *info,
+      log, *connection_, *api_, clock_, random, metrics_, *info,
       JetStreamEventLog::Listeners{[this](const absl::Status& status) { NoteLog(status); },
                                    options_.on_fatal ? options_.on_fatal : [](const absl::Status&) {}});
-  log_->Start();
+  if (absl::Status failed = log_->Start(); !failed.ok()) return failed;
   connection_->StartTelling();
   if (!connection_->connected()) NoteConnection(absl::UnavailableError("no connection to NATS"));
   ticks_ = std::make_unique<WakeTimer>(clock_, [this] {
@@ -179,7 +135,7 @@ JetStreamStore::~JetStreamStore() {
   }
   // What is in flight is failed on threads that are still there; then the threads end, and then what they ran on.
   requests_.reset();
-  log_thread_.reset();
+  if (connection_ != nullptr) connection_->loop().Flush();
   if (buckets_ != nullptr) buckets_->Stop();
   state_thread_.reset();
 }

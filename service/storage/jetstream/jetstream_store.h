@@ -26,8 +26,9 @@
 namespace aulm::gateway {
 
 // A store on NATS JetStream, shared by any number of replicas: one stream for the log, one bucket of delivery ids, and
-// a bucket for each kind of state, all below one prefix. It owns the connection, the log's thread and the state's, and
-// hands out the seams. Destroying it answers what is under way first; nobody may be calling its parts by then.
+// a bucket for each kind of state, all below one prefix. It owns the connection, whose thread is the log's, and the
+// state's thread, and hands out the seams. Destroying it answers what is under way first; nobody may be calling its
+// parts by then.
 class JetStreamStore {
  public:
   // Connects, makes what is missing, checks what is there. Blocks, for up to half a minute. Errors: FAILED_PRECONDITION
@@ -63,7 +64,6 @@ class JetStreamStore {
   std::unique_ptr<NatsConnection> connection_;
   std::unique_ptr<NatsRequests> requests_;
   std::unique_ptr<JetStreamApi> api_;
-  std::unique_ptr<TaskThread> log_thread_;
   std::unique_ptr<TaskThread> state_thread_;
   std::unique_ptr<JetStreamEventLog> log_;
   std::unique_ptr<StateBuckets> buckets_;

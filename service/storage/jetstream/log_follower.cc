@@ -46,11 +46,10 @@ uint64_t EventHash(absl::Time time, absl::string_view data) {
 
 }  // namespace
 
-LogFollower::LogFollower(NatsConnection& connection, JetStreamApi& api, TaskThread& thread, const Clock& clock,
-                         StreamDefinition spec, const StreamInfo& info, size_t cache_bytes, Listeners listeners)
+LogFollower::LogFollower(NatsConnection& connection, JetStreamApi& api, const Clock& clock, StreamDefinition spec,
+                         const StreamInfo& info, size_t cache_bytes, Listeners listeners)
     : connection_(connection),
       api_(api),
-      thread_(thread),
       clock_(clock),
       spec_(std::move(spec)),
       created_(info.created),
@@ -69,7 +68,7 @@ void LogFollower::Stop() {
 }
 
 void LogFollower::Start() {
-  thread_.Post([this] { Look(); });
+  connection_.loop().Post([this] { Look(); });
 }
 
 uint64_t LogFollower::head() const {
@@ -113,7 +112,7 @@ void LogFollower::Ask(const std::string& verb, const boost::json::object& questi
                       std::function<void(const absl::StatusOr<boost::json::object>&)> then) {
   api_.Call(verb, question, kAskTimeout,
             [this, round = round_, then = std::move(then)](absl::StatusOr<boost::json::object> answer) mutable {
-              thread_.Post([this, round, then = std::move(then), answer = std::move(answer)] {
+              connection_.loop().Post([this, round, then = std::move(then), answer = std::move(answer)] {
                 if (round == round_) then(answer);
               });
             });
@@ -164,7 +163,7 @@ void LogFollower::OnHeadMessage(const StoredMessage& message) {
     absl::MutexLock lock(&mutex_);
     const std::shared_ptr<const FetchedEvent> newest = recent_.newest();
     if (newest != nullptr && newest->event.sequence == message.sequence) {
-      expected = EventHash(newest->event.ingested, newest->message.data());
+      expected = EventHash(newest->stored, newest->message.data());
     } else if (known_sequence_ == message.sequence) {
       expected = known_hash_;
     }
@@ -192,8 +191,8 @@ void LogFollower::Create() {
   }
   // A subscription for each consumer: their messages come with the subject that they were stored under.
   const std::string inbox = NatsConnection::NewInbox();
-  auto subscription = connection_.Subscribe(
-      inbox, [this, generation](NatsMessage message) { OnMessage(generation, std::move(message)); });
+  auto subscription = connection_.SubscribeOnLoop(
+      inbox, {[this, generation](NatsMessage message) { OnMessage(generation, std::move(message)); }, [] {}});
   if (!subscription.ok()) return Fail(subscription.status());
   subscription_ = *std::move(subscription);
   const boost::json::object config = {

@@ -15,7 +15,6 @@
 #include "service/storage/jetstream/nats_connection.h"
 #include "service/storage/jetstream/recent_events.h"
 #include "service/storage/jetstream/stream_setup.h"
-#include "service/storage/task_thread.h"
 
 namespace aulm::gateway {
 
@@ -26,20 +25,20 @@ namespace aulm::gateway {
 class LogFollower {
  public:
   struct Listeners {
-    // There are new events. On the consumer's thread; returns at once.
+    // There are new events. On the loop, once for many.
     std::function<void()> on_head;
-    // The stream as the server just described it. On `thread`.
+    // The stream as the server just described it. On the loop.
     std::function<void(const StreamInfo&)> on_info;
-    // Whether it follows, with the reason where it does not. On `thread`.
+    // Whether it follows, with the reason where it does not. On the loop.
     std::function<void(const absl::Status&)> on_state;
-    // The stream is another one than it was, for good. On `thread`, once.
+    // The stream is another one than it was, for good. On the loop, once.
     std::function<void(const absl::Status&)> on_lost;
   };
 
-  // `info` is the stream as it was opened: following begins after its last event. What it does besides listening is
-  // done on `thread`. All must outlive this.
-  LogFollower(NatsConnection& connection, JetStreamApi& api, TaskThread& thread, const Clock& clock,
-              StreamDefinition spec, const StreamInfo& info, size_t cache_bytes, Listeners listeners);
+  // `info` is the stream as it was opened: following begins after its last event. Everything is
+  // done on the connection's loop. All must outlive this.
+  LogFollower(NatsConnection& connection, JetStreamApi& api, const Clock& clock, StreamDefinition spec,
+              const StreamInfo& info, size_t cache_bytes, Listeners listeners);
   ~LogFollower() = default;
 
   LogFollower(const LogFollower&) = delete;
@@ -48,13 +47,13 @@ class LogFollower {
   // Begins.
   void Start();
 
-  // On `thread`: ends it. Nothing is heard of it any more.
+  // On the loop: ends it. Nothing is heard of it any more.
   void Stop();
 
-  // On `thread`: to be called a few times a second. Makes the consumer anew where it has gone silent.
+  // On the loop: to be called a few times a second. Makes the consumer anew where it has gone silent.
   void Tick();
 
-  // On `thread`: makes the consumer anew, for the reason given.
+  // On the loop: makes the consumer anew, for the reason given.
   void Restart(absl::string_view why);
 
   // Thread-safe, from memory.
@@ -76,20 +75,19 @@ class LogFollower {
   void Create();
   void Fail(const absl::Status& why);
   void Suspect(const absl::Status& what);
-  // Asks the API and goes on with the answer on `thread`, unless another round has begun by then.
+  // Asks the API and goes on with the answer on the loop, unless another round has begun by then.
   void Ask(const std::string& verb, const boost::json::object& question,
            std::function<void(const absl::StatusOr<boost::json::object>&)> then);
 
   NatsConnection& connection_;
   JetStreamApi& api_;
-  TaskThread& thread_;
   const Clock& clock_;
   const StreamDefinition spec_;
   const std::string created_;
   const Listeners listeners_;
   std::unique_ptr<NatsConnection::Subscription> subscription_;
 
-  // Of `thread`.
+  // Of the loop.
   Step step_ = Step::kIdle;
   uint64_t round_ = 0;     // of making a consumer: late answers of an earlier one are dropped
   std::string consumer_;   // its name, where there is one

@@ -52,6 +52,73 @@ class NatsSubscription final : public NatsConnection::Subscription {
   natsSubscription* subscription_ = nullptr;
 };
 
+// One whose messages the loop takes out.
+class LoopSubscription final : public NatsConnection::Subscription {
+ public:
+  explicit LoopSubscription(NatsLoop& loop) : loop_(loop) {}
+
+  ~LoopSubscription() override {
+    if (subscription_ == nullptr) return;
+    loop_.Remove(subscription_);
+    natsSubscription_Unsubscribe(subscription_);
+    natsSubscription_Destroy(subscription_);
+  }
+
+  natsStatus Start(natsConnection* connection, const std::string& subject, NatsLoop::Receiver receiver) {
+    natsStatus status = natsConnection_SubscribeSync(&subscription_, connection, subject.c_str());
+    if (status != NATS_OK) return status;
+    status = natsSubscription_SetPendingLimits(subscription_, -1, -1);
+    if (status == NATS_OK) loop_.Add(subscription_, std::move(receiver));
+    return status;
+  }
+
+ private:
+  NatsLoop& loop_;
+  natsSubscription* subscription_ = nullptr;
+};
+
+// The same where nats.c has its own threads: each message is posted to the loop.
+class PostingSubscription final : public NatsConnection::Subscription {
+ public:
+  PostingSubscription(NatsLoop& loop, NatsLoop::Receiver receiver)
+      : loop_(loop), shared_(std::make_shared<Shared>(Shared{std::move(receiver)})) {}
+
+  ~PostingSubscription() override {
+    subscription_.reset();
+    // What was posted finds nobody any more.
+    const auto end = [shared = shared_] { shared->over = true; };
+    if (loop_.IsHere()) {
+      end();
+    } else {
+      loop_.Post(end);
+      loop_.Flush();
+    }
+  }
+
+  absl::Status Start(NatsConnection& connection, const std::string& subject) {
+    auto subscription = connection.Subscribe(subject, [&loop = loop_, shared = shared_](NatsMessage message) {
+      loop.Post([shared, message = std::move(message)]() mutable {
+        if (shared->over) return;
+        if (message.IsNoResponders()) return shared->receiver.on_nobody();
+        shared->receiver.on_message(std::move(message));
+      });
+    });
+    if (!subscription.ok()) return subscription.status();
+    subscription_ = *std::move(subscription);
+    return absl::OkStatus();
+  }
+
+ private:
+  struct Shared {
+    NatsLoop::Receiver receiver;
+    bool over = false;  // of the loop's thread
+  };
+
+  NatsLoop& loop_;
+  const std::shared_ptr<Shared> shared_;
+  std::unique_ptr<NatsConnection::Subscription> subscription_;
+};
+
 std::string LastErrorOf(natsConnection* connection) {
   const char* error = nullptr;
   natsConnection_GetLastError(connection, &error);
@@ -135,6 +202,14 @@ absl::Status NatsConnection::Configure(const NatsServers& servers, natsOptions* 
     }
     if (!status.ok()) return status;
   }
+  // nats.c waits inside a read or a write of TLS until it can go on, whoever drives it.
+  driven_ = !tls;
+  if (driven_) {
+    status = fails(loop_.Drive(options), "store.url: the connection cannot be driven");
+    // So nats.c must not turn to TLS by itself where a server asks for it: no certificate has this name.
+    status.Update(fails(natsOptions_SetExpectedHostname(options, "not-configured.invalid"), "store.nats.tls"));
+    if (!status.ok()) return status;
+  }
   natsOptions_SetName(options, "aulm-gateway");
   natsOptions_SetTimeout(options, kConnectTimeoutMs);
   natsOptions_SetWriteDeadline(options, kWriteDeadlineMs);
@@ -209,8 +284,10 @@ void NatsConnection::StopTelling() {
 NatsConnection::~NatsConnection() {
   if (connection_ == nullptr) return;
   StopTelling();
-  natsConnection_Close(connection_);
+  // On the thread that may be reading: the socket must not be closed under it.
+  loop_.Post([this] { natsConnection_Close(connection_); });
   closed_.WaitForNotification();
+  loop_.Flush();
   natsConnection_Destroy(connection_);
 }
 
@@ -233,6 +310,20 @@ absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::Su
                                                                                         OnMessage on_message) {
   auto subscription = std::make_unique<NatsSubscription>(std::move(on_message));
   if (const natsStatus status = subscription->Start(connection_, subject); status != NATS_OK) {
+    return NatsError(status, "subscribe");
+  }
+  return subscription;
+}
+
+absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::SubscribeOnLoop(
+    const std::string& subject, NatsLoop::Receiver receiver) {
+  if (!driven_) {
+    auto subscription = std::make_unique<PostingSubscription>(loop_, std::move(receiver));
+    if (absl::Status failed = subscription->Start(*this, subject); !failed.ok()) return failed;
+    return subscription;
+  }
+  auto subscription = std::make_unique<LoopSubscription>(loop_);
+  if (const natsStatus status = subscription->Start(connection_, subject, std::move(receiver)); status != NATS_OK) {
     return NatsError(status, "subscribe");
   }
   return subscription;

@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "nats/nats.h"
 #include "service/base/random.h"
+#include "service/storage/jetstream/nats_loop.h"
 #include "service/storage/jetstream/nats_message.h"
 #include "service/storage/nats_servers.h"
 
@@ -53,14 +54,21 @@ class NatsConnection {
   NatsConnection(const NatsConnection&) = delete;
   NatsConnection& operator=(const NatsConnection&) = delete;
 
-  // Sends one message; `reply` may be empty. Header values must hold no line break. May block while the socket is full,
-  // at most for two seconds: not for callback threads. Errors: UNAVAILABLE when there is no connection,
-  // RESOURCE_EXHAUSTED when the message is larger than the server takes.
+  // Sends one message; `reply` may be empty. Header values must hold no line break. With TLS it may block while the
+  // socket is full, at most for two seconds; without, what does not go out yet is kept. Errors: UNAVAILABLE when there
+  // is no connection, RESOURCE_EXHAUSTED when the message is larger than the server takes.
   absl::Status Publish(const std::string& subject, const std::string& reply, const Headers& headers,
                        absl::string_view data);
 
   // `on_message` is called on a thread of its own, message by message.
   absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(const std::string& subject, OnMessage on_message);
+
+  // As Subscribe, for what comes in bulk: everything is called on the loop's thread.
+  absl::StatusOr<std::unique_ptr<Subscription>> SubscribeOnLoop(const std::string& subject,
+                                                                NatsLoop::Receiver receiver);
+
+  // The thread that this connection is driven by.
+  NatsLoop& loop() { return loop_; }
 
   bool connected() const { return connected_; }
 
@@ -88,7 +96,9 @@ class NatsConnection {
   absl::Mutex telling_;
   bool silent_ ABSL_GUARDED_BY(telling_) = true;
   natsConnection* connection_ = nullptr;
+  bool driven_ = false;  // by the loop; else by nats.c's own threads
   absl::Notification closed_;
+  NatsLoop loop_;
 };
 
 // NATS' words for a status.

@@ -13,11 +13,12 @@ constexpr size_t kOverheadBytes = 512;
 
 }  // namespace
 
-FetchedEvent::FetchedEvent(uint64_t sequence, absl::Time ingested, NatsMessage from) : message(std::move(from)) {
+// Whole milliseconds, as the seam has them, whichever way the stream told the time.
+FetchedEvent::FetchedEvent(uint64_t sequence, absl::Time time, NatsMessage from)
+    : message(std::move(from)), stored(absl::FromUnixMillis(absl::ToUnixMillis(time))) {
+  event.ingested = stored;
   readable = DecodeStoredEvent(message.data(), event);
   event.sequence = sequence;
-  // Whole milliseconds, as the seam has them, whichever way the stream told the time.
-  event.ingested = absl::FromUnixMillis(absl::ToUnixMillis(ingested));
 }
 
 void RecentEvents::Add(std::shared_ptr<const FetchedEvent> event) {

@@ -14,11 +14,12 @@ namespace aulm::gateway {
 
 // An event of the stream with the message that its views point into.
 struct FetchedEvent {
-  FetchedEvent(uint64_t sequence, absl::Time ingested, NatsMessage message);
+  FetchedEvent(uint64_t sequence, absl::Time time, NatsMessage message);
 
   const NatsMessage message;
-  LoggedEvent event;     // with its raw body
-  bool readable = true;  // false: no event of ours; somebody else published to the stream
+  const absl::Time stored;  // the stream's time of it, in milliseconds
+  LoggedEvent event;        // with its raw body
+  bool readable = true;     // false: no event of ours; somebody else published to the stream
 };
 using FetchedEvents = std::deque<std::shared_ptr<const FetchedEvent>>;
 

@@ -39,7 +39,7 @@ absl::Status StateBuckets::CheckAll() {
       const std::string bucket = name.substr(ours.size());
       absl::StatusOr<StreamInfo> info = OpenStream(api_, SpecOf(bucket), kLimit);
       if (!info.ok()) return info.status();
-      buckets_[bucket].open = true;
+      OnOpened(bucket, info);
     }
   }
 }
@@ -50,14 +50,15 @@ void StateBuckets::Use(const std::string& bucket, Ready ready) {
   known.waiting.push_back(std::move(ready));
   if (known.waiting.size() > 1) return;
   making_->Post([this, bucket] {
-    const absl::StatusOr<StreamInfo> info = OpenStream(api_, SpecOf(bucket), kLimit);
-    thread_.Post([this, bucket, status = info.status()] { OnOpened(bucket, status); });
+    thread_.Post([this, bucket, info = OpenStream(api_, SpecOf(bucket), kLimit)] { OnOpened(bucket, info); });
   });
 }
 
-void StateBuckets::OnOpened(const std::string& bucket, const absl::Status& status) {
+void StateBuckets::OnOpened(const std::string& bucket, const absl::StatusOr<StreamInfo>& info) {
   Bucket& known = buckets_[bucket];
+  const absl::Status status = info.status();
   known.open = status.ok();
+  known.one_copy = status.ok() && CopiesOf(*info) == 1;
   if (!status.ok())
     LogLine(LogLevel::kError, "state_bucket").Field("bucket", bucket).Field("message", status.message());
   std::vector<Ready> waiting;
@@ -66,14 +67,20 @@ void StateBuckets::OnOpened(const std::string& bucket, const absl::Status& statu
   for (Ready& ready : waiting) std::move(ready)(told);
 }
 
-StreamDefinition StateBuckets::SpecOf(absl::string_view bucket) const {
+StreamDefinition StateBuckets::DefinitionOf(absl::string_view prefix, int replicas, absl::string_view bucket) {
   StreamDefinition spec;
-  spec.name = StreamOf(bucket);
-  spec.subject = absl::StrCat(SubjectOf(bucket), ".>");
-  spec.replicas = replicas_;
+  spec.name = absl::StrCat("KV_", prefix, "-state-", bucket);
+  spec.subject = absl::StrCat("$KV.", prefix, "-state-", bucket, ".>");
+  spec.replicas = replicas;
   spec.max_per_subject = 1;
   spec.duplicate_window = kDuplicateWindow;
+  spec.direct = true;
   return spec;
+}
+
+bool StateBuckets::HasOneCopy(const std::string& bucket) const {
+  const auto known = buckets_.find(bucket);
+  return known != buckets_.end() && known->second.one_copy;
 }
 
 std::string StateBuckets::StreamOf(absl::string_view bucket) const {

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "service/base/clock.h"
 #include "service/storage/jetstream/jetstream_api.h"
@@ -32,6 +33,12 @@ class StateBuckets {
   // Ends the making: before `thread` ends.
   void Stop() { making_.reset(); }
 
+  // Whether there is one copy alone, so that whoever answers for it has what is newest. Of a bucket in use.
+  bool HasOneCopy(const std::string& bucket) const;
+
+  // The stream of a bucket.
+  static StreamDefinition DefinitionOf(absl::string_view prefix, int replicas, absl::string_view bucket);
+
   std::string StreamOf(absl::string_view bucket) const;
   // Without the dot before the key's tokens.
   std::string SubjectOf(absl::string_view bucket) const;
@@ -42,11 +49,12 @@ class StateBuckets {
  private:
   struct Bucket {
     bool open = false;
+    bool one_copy = false;
     std::vector<Ready> waiting;
   };
 
-  StreamDefinition SpecOf(absl::string_view bucket) const;
-  void OnOpened(const std::string& bucket, const absl::Status& status);
+  StreamDefinition SpecOf(absl::string_view bucket) const { return DefinitionOf(prefix_, replicas_, bucket); }
+  void OnOpened(const std::string& bucket, const absl::StatusOr<StreamInfo>& info);
 
   JetStreamApi& api_;
   TaskThread& thread_;

@@ -17,6 +17,19 @@ namespace {
 constexpr size_t kLongestKept = 160;
 
 constexpr size_t kLengthBytes = 4;
+constexpr size_t kTimeBytes = 8;
+constexpr uint64_t kCopiedBit = uint64_t{1} << 31;
+
+void PutNumber(uint64_t number, size_t bytes, std::string& to) {
+  for (size_t i = 0; i < bytes; ++i) to.push_back(static_cast<char>(number >> (8 * i)));
+}
+
+uint64_t TakeNumber(size_t bytes, absl::string_view& from) {
+  uint64_t number = 0;
+  for (size_t i = 0; i < bytes; ++i) number |= uint64_t{static_cast<uint8_t>(from[i])} << (8 * i);
+  from.remove_prefix(bytes);
+  return number;
+}
 
 bool IsPlain(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.' || c == ':';
@@ -62,7 +75,17 @@ std::string EncodeStoredEvent(const NewEvent& event) {
   const std::string record = EncodeEventRecord(event);
   std::string payload;
   payload.reserve(kLengthBytes + record.size() + event.raw_body.size());
-  for (size_t i = 0; i < kLengthBytes; ++i) payload.push_back(static_cast<char>(record.size() >> (8 * i)));
+  PutNumber(record.size(), kLengthBytes, payload);
+  absl::StrAppend(&payload, record, event.raw_body);
+  return payload;
+}
+
+std::string EncodeCopiedEvent(const NewEvent& event, absl::Time ingested) {
+  const std::string record = EncodeEventRecord(event);
+  std::string payload;
+  payload.reserve(kLengthBytes + kTimeBytes + record.size() + event.raw_body.size());
+  PutNumber(record.size() | kCopiedBit, kLengthBytes, payload);
+  PutNumber(static_cast<uint64_t>(absl::ToUnixMillis(ingested)), kTimeBytes, payload);
   absl::StrAppend(&payload, record, event.raw_body);
   return payload;
 }
@@ -85,11 +108,12 @@ std::string DeliveryToken(absl::string_view delivery_key) {
 
 bool DecodeStoredEvent(absl::string_view payload, LoggedEvent& event) {
   if (payload.size() < kLengthBytes) return false;
-  size_t record_bytes = 0;
-  for (size_t i = 0; i < kLengthBytes; ++i) {
-    record_bytes |= static_cast<size_t>(static_cast<uint8_t>(payload[i])) << (8 * i);
+  size_t record_bytes = TakeNumber(kLengthBytes, payload);
+  if ((record_bytes & kCopiedBit) != 0) {
+    if (payload.size() < kTimeBytes) return false;
+    record_bytes ^= kCopiedBit;
+    event.ingested = absl::FromUnixMillis(static_cast<int64_t>(TakeNumber(kTimeBytes, payload)));
   }
-  payload.remove_prefix(kLengthBytes);
   if (record_bytes > payload.size() || !DecodeEventRecord(payload.substr(0, record_bytes), event)) return false;
   event.raw_body = payload.substr(record_bytes);
   return true;

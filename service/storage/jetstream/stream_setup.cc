@@ -26,6 +26,7 @@ std::string FlagOf(absl::string_view field) {
   if (field == "max_bytes") return "--max-bytes";
   if (field == "num_replicas") return "--replicas";
   if (field == "duplicate_window") return "--dupe-window";
+  if (field == "allow_direct") return "--allow-direct";
   return "";
 }
 
@@ -56,7 +57,7 @@ std::vector<absl::string_view> Checked(const StreamDefinition& spec) {
 }  // namespace
 
 json::object StreamConfig(const StreamDefinition& spec, int replicas) {
-  return {
+  json::object config = {
       {"name", spec.name},
       {"subjects", json::array{spec.subject}},
       {"retention", "limits"},
@@ -73,6 +74,8 @@ json::object StreamConfig(const StreamDefinition& spec, int replicas) {
       {"allow_direct", spec.direct},
       {"deny_delete", spec.keep},
   };
+  if (!spec.description.empty()) config["description"] = spec.description;
+  return config;
 }
 
 absl::Status CheckStream(const StreamDefinition& spec, const json::object& config) {
@@ -126,6 +129,11 @@ absl::StatusOr<StreamInfo> OpenStream(JetStreamApi& api, const StreamDefinition&
   StreamInfo info = ParseStreamInfo(*answer);
   if (absl::Status bad = CheckStream(spec, info.config); !bad.ok()) return bad;
   return info;
+}
+
+int64_t CopiesOf(const StreamInfo& info) {
+  const json::value* const replicas = info.config.if_contains("num_replicas");
+  return replicas != nullptr && replicas->is_int64() ? replicas->get_int64() : 1;
 }
 
 }  // namespace aulm::gateway

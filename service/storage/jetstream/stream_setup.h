@@ -21,6 +21,7 @@ struct StreamDefinition {
   absl::Duration duplicate_window;  // at least 100 ms
   bool direct = false;              // messages may be read from any replica
   bool keep = false;                // messages cannot be deleted one by one
+  std::string description;          // given to a stream that is made; not compared
   // The settings that decide over max_age, max_bytes and the window, for the error; empty: none does.
   std::string max_age_setting, max_bytes_setting;
 };
@@ -33,5 +34,8 @@ absl::Status CheckStream(const StreamDefinition& spec, const boost::json::object
 // Makes the stream where it is missing; checks it where it is there, and never alters it. Blocks, up to `limit`.
 // Errors: FAILED_PRECONDITION as CheckStream, or when the servers cannot make it so; UNAVAILABLE.
 absl::StatusOr<StreamInfo> OpenStream(JetStreamApi& api, const StreamDefinition& spec, absl::Duration limit);
+
+// How many servers keep the stream.
+int64_t CopiesOf(const StreamInfo& info);
 
 }  // namespace aulm::gateway

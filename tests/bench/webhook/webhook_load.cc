@@ -15,6 +15,8 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/support/webhook_client.h"
 
 namespace aulm::gateway {
@@ -46,13 +48,15 @@ int ConnectTo(const std::string& address) {
 std::vector<std::string> MakeDeliveries(size_t count, int run, absl::string_view secret) {
   std::vector<std::string> deliveries;
   deliveries.reserve(count);
+  // As aulm's: events of now.
+  const std::string now = absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::Now(), absl::UTCTimeZone());
   for (size_t i = 0; i < count; ++i) {
     const uint64_t mixed = (i + 1) * 0x9e3779b97f4a7c15u;  // spread over the key space, as real ids are
     const std::string id =
         absl::StrFormat("%08x-%04x-4%03x-8000-%04x%08x", mixed >> 32, mixed >> 16 & 0xffff, mixed & 0xfff, run, i);
     const std::string body =
         MessageStatusBody(id, "11111111-2222-4333-8444-555555555555", absl::StrCat("wamid.HBgMOTY2NTEyMzQ1Njc4FQI", i),
-                          "+966512345678", "delivered");
+                          "+966512345678", "delivered", now);
     deliveries.push_back(absl::StrCat(
         "POST /webhooks/aulm HTTP/1.1\r\nhost: 127.0.0.1:8080\r\nuser-agent: aulm-webhooks/1.0\r\naccept: */*\r\n"
         "content-type: application/json\r\nx-aulm-event: message_status\r\nx-aulm-delivery-id: ",

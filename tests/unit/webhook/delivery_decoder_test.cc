@@ -161,7 +161,7 @@ TEST(DeliveryDecoderTest, GatewaysOwnEventNameFromOutsideIsUnknown) {
 TEST(DeliveryDecoderTest, BodyThatIsNoObjectIsUnknownUnderTheHeadersName) {
   for (const char* body : {"", "not json", "[1]", "\"inbound_message\"", "{\"event\": \"inbound_message\""}) {
     Delivery delivery(body);
-    delivery.With("x-aulm-event", "inbound_message").With("x-aulm-delivery-id", "d-4");
+    delivery.With("X-Aulm-event", "inbound_message").With("x-aulm-delivery-id", "d-4");
     const Decoded decoded = Decode(delivery);
     EXPECT_EQ(decoded.event.type(), v1::EVENT_TYPE_UNKNOWN) << body;
     EXPECT_EQ(decoded.event.event_name(), "inbound_message");
@@ -212,6 +212,22 @@ TEST(DeliveryDecoderTest, AttemptAndTraceparentComeFromTheHeaders) {
   EXPECT_EQ(decoded.event.traceparent(), trace);
 }
 
+TEST(DeliveryDecoderTest, FirstAttemptCannotHaveComeBeforeItsEvent) {
+  Delivery delivery(kStatus);
+  delivery.With("X-Aulm-Attempt", "1");
+  EXPECT_EQ(Decode(delivery).delivery.event.not_before, absl::FromUnixSeconds(1779963343));
+}
+
+TEST(DeliveryDecoderTest, LaterAttemptsAndUndatedOnesMayHaveComeAtAnyTime) {
+  Delivery second(kStatus);
+  second.With("X-Aulm-Attempt", "2");
+  EXPECT_EQ(Decode(second).delivery.event.not_before, absl::InfinitePast());
+  EXPECT_EQ(Decode(kStatus).delivery.event.not_before, absl::InfinitePast());
+  Delivery undated(R"({"event": "message_status", "delivery_id": "d-2", "status": "read"})");
+  undated.With("X-Aulm-Attempt", "1");
+  EXPECT_EQ(Decode(undated).delivery.event.not_before, absl::InfinitePast());
+}
+
 TEST(DeliveryDecoderTest, BrokenAttemptAndTraceparentAreAbsent) {
   Delivery delivery(kInbound);
   delivery.With("X-Aulm-Attempt", "third").With("Traceparent", "00-x");
@@ -232,7 +248,7 @@ TEST(DeliveryDecoderTest, TextThatIsNoUtf8IsRepairedAndTheBodyKept) {
 
 TEST(DeliveryDecoderTest, HeadersThatAreNoUtf8AreRepaired) {
   Delivery delivery("no json");
-  delivery.With("x-aulm-event", "a\xFF").With("x-aulm-delivery-id", "b\xFF");
+  delivery.With("X-Aulm-event", "a\xFF").With("x-aulm-delivery-id", "b\xFF");
   const Decoded decoded = Decode(delivery);
   EXPECT_EQ(decoded.event.event_name(), "a\xEF\xBF\xBD");
   EXPECT_EQ(decoded.event.delivery_id(), "b\xEF\xBF\xBD");

@@ -1,0 +1,196 @@
+// The parts of a store on NATS that are nobody's seam: questions between replicas, the sweep of the state, the check of
+// the whole log, and what a backup of the server's files brings back.
+#include <gmock/gmock.h>
+
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "service/storage/jetstream/jetstream_api.h"
+#include "tests/integration/jetstream/store_fixture.h"
+
+namespace aulm::gateway {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class StorePartsTest : public NatsStoreTest {
+ protected:
+  void SetUp() override { StartServer(); }
+
+  Store OpenOrDie() {
+    absl::StatusOr<Store> store = Open(options_);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : Store();
+  }
+
+  // On a connection of its own.
+  boost::json::object AskApi(const std::string& verb, const boost::json::object& question = {}) {
+    NatsServers servers;
+    servers.urls = {options_.url};
+    auto connection = NatsConnection::Connect(servers, absl::Seconds(10), random_,
+                                              {[] {}, [](const std::string&) {}, [](const absl::Status&) {}});
+    auto requests = NatsRequests::Create(**connection, clock_);
+    auto answer = JetStreamApi(**requests).CallNow(verb, question, absl::Seconds(10));
+    EXPECT_TRUE(answer.ok()) << verb << ": " << answer.status();
+    return answer.ok() ? *std::move(answer) : boost::json::object();
+  }
+
+  static absl::StatusOr<std::string> AskNow(PeerChannel& channel, absl::string_view peer, std::string question,
+                                            absl::Duration timeout = absl::Seconds(10)) {
+    absl::StatusOr<std::string> result;
+    absl::Notification done;
+    channel.Ask(peer, std::move(question), timeout, [&](absl::StatusOr<std::string> answer) {
+      result = std::move(answer);
+      done.Notify();
+    });
+    done.WaitForNotification();
+    return result;
+  }
+
+  // The server hears of who listens a moment later.
+  static void AwaitListening(PeerChannel& channel, absl::string_view peer) {
+    while (absl::IsNotFound(AskNow(channel, peer, "?", absl::Milliseconds(100)).status())) {
+    }
+  }
+};
+
+TEST_F(StorePartsTest, PeerAnswersWithWordsOrWithAnError) {
+  Store one = OpenOrDie();
+  Store other = OpenOrDie();
+  other.peers->Answer([](std::string question, PeerChannel::AskCallback answer) {
+    if (question == "bad") return std::move(answer)(absl::AbortedError("not so"));
+    std::move(answer)(absl::StrCat("you said ", question));
+  });
+
+  EXPECT_NE(one.peers->Self(), other.peers->Self());
+  EXPECT_FALSE(one.peers->Alone());
+  AwaitListening(*one.peers, other.peers->Self());
+  EXPECT_EQ(AskNow(*one.peers, other.peers->Self(), "hello").value_or(""), "you said hello");
+  EXPECT_EQ(AskNow(*one.peers, other.peers->Self(), "bad").status(), absl::AbortedError("not so"));
+}
+
+TEST_F(StorePartsTest, AnswerMayComeLaterAndFromAnotherThread) {
+  Store one = OpenOrDie();
+  Store other = OpenOrDie();
+  std::thread answering;
+  other.peers->Answer([&](std::string question, PeerChannel::AskCallback answer) {
+    answering = std::thread([question = std::move(question), answer = std::move(answer)]() mutable {
+      std::move(answer)(std::string(60'000, question.front()));
+    });
+  });
+
+  AwaitListening(*one.peers, other.peers->Self());
+  answering.join();
+  const absl::StatusOr<std::string> answer = AskNow(*one.peers, other.peers->Self(), "x");
+  answering.join();
+
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, std::string(60'000, 'x'));
+}
+
+TEST_F(StorePartsTest, PeerThatHasGoneIsNotFoundAndOneThatIsSilentIsWaitedForWithinBounds) {
+  Store one = OpenOrDie();
+  std::string gone;
+  std::vector<PeerChannel::AskCallback> held;
+  {
+    Store other = OpenOrDie();
+    gone = std::string(other.peers->Self());
+    other.peers->Answer(
+        [&](const std::string&, PeerChannel::AskCallback answer) { held.push_back(std::move(answer)); });
+    AwaitListening(*one.peers, gone);
+    EXPECT_TRUE(absl::IsDeadlineExceeded(AskNow(*one.peers, gone, "x", absl::Milliseconds(100)).status()));
+  }
+
+  EXPECT_TRUE(absl::IsNotFound(AskNow(*one.peers, gone, "x").status()));
+  EXPECT_TRUE(absl::IsNotFound(AskNow(*one.peers, "", "x").status()));
+  EXPECT_TRUE(absl::IsNotFound(AskNow(*one.peers, "*", "x").status())) << "no wildcard";
+  EXPECT_TRUE(absl::IsInvalidArgument(AskNow(*one.peers, gone, std::string(70'000, 'x')).status()));
+  // An answer that comes too late finds nobody.
+  for (PeerChannel::AskCallback& answer : held) std::move(answer)(std::string("late"));
+}
+
+TEST_F(StorePartsTest, SweepRemovesWhatIsOverAndNothingElse) {
+  Store store = OpenOrDie();
+  const absl::Time soon = clock_.Now() + absl::Seconds(30);
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "stays", "1", std::nullopt}).ok());
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "later", "2", std::nullopt, clock_.Now() + absl::Hours(2)}).ok());
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "over", "3", std::nullopt, soon}).ok());
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "deleted", "4", std::nullopt}).ok());
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "deleted", std::nullopt, std::nullopt}).ok());
+  const auto messages = [this] {
+    return AskApi("STREAM.INFO.KV_aulm-state-requests").at("state").at("messages").to_number<int>();
+  };
+  ASSERT_EQ(messages(), 4);
+
+  clock_.Advance(absl::Minutes(11));
+  while (messages() > 2) {
+  }
+
+  const auto left = ListNow(*store.state, "requests", "", "", 10);
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_EQ(left->size(), 2u);
+  EXPECT_EQ(left->at(0).key, "later");
+  EXPECT_EQ(left->at(1).key, "stays");
+  // What was written again after it was over is another message.
+  ASSERT_TRUE(WriteNow(*store.state, {"requests", "over", "5", /*expected_revision=*/0}).ok());
+}
+
+TEST_F(StorePartsTest, FullCheckReadsTheWholeLogAndFindsWhatIsMissing) {
+  Store store = OpenOrDie();
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(AppendNow(*store.log, EventOf(absl::StrCat("d-", i))).ok());
+  EXPECT_TRUE(store.full_check().ok());
+
+  // Somebody else's message among ours.
+  NatsServers servers;
+  servers.urls = {options_.url};
+  auto connection = NatsConnection::Connect(servers, absl::Seconds(10), random_,
+                                            {[] {}, [](const std::string&) {}, [](const absl::Status&) {}});
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  auto requests = NatsRequests::Create(**connection, clock_);
+  ASSERT_TRUE(requests.ok()) << requests.status();
+  ASSERT_TRUE((*requests)->SendNow("aulm.events.x.y.z", {}, "?", absl::Seconds(10)).ok());
+  ASSERT_TRUE(AppendNow(*store.log, EventOf("d-5")).ok());
+
+  const absl::Status check = store.full_check();
+
+  EXPECT_TRUE(absl::IsDataLoss(check));
+  EXPECT_THAT(std::string(check.message()), HasSubstr("before 7"));
+}
+
+TEST_F(StorePartsTest, CopyOfTheServersFilesBringsBackWhatItHadAndRefusesNothingOfIt) {
+  const std::string streams = absl::StrCat(folder_.path(), "/nats");
+  const std::string backup = absl::StrCat(folder_.path(), "/backup");
+  LogInfo before;
+  {
+    Store store = OpenOrDie();
+    for (const char* id : {"d-1", "d-2", "d-3"}) ASSERT_TRUE(AppendNow(*store.log, EventOf(id)).ok());
+    ASSERT_TRUE(WriteNow(*store.state, {"requests", "order-1", "sent", std::nullopt}).ok());
+    before = store.log->Info();
+    // All files at one moment, as a snapshot of the volume is.
+    nats_->Signal(SIGSTOP);
+    std::filesystem::copy(streams, backup, std::filesystem::copy_options::recursive);
+    nats_->Signal(SIGCONT);
+    while (!AppendNow(*store.log, EventOf("d-4")).ok()) {
+    }
+  }
+
+  nats_->Kill();
+  std::filesystem::remove_all(streams);
+  std::filesystem::copy(backup, streams, std::filesystem::copy_options::recursive);
+  ASSERT_TRUE(nats_->Restart().ok());
+  Store store = OpenOrDie();
+
+  EXPECT_EQ(store.log->Info().epoch, before.epoch) << "cursors of before the backup go on";
+  EXPECT_EQ(store.log->Info().head, before.head);
+  EXPECT_TRUE(store.full_check().ok());
+  EXPECT_THAT(IdsOf(*store.log), ElementsAre("d-1", "d-2", "d-3"));
+  EXPECT_TRUE(AppendNow(*store.log, EventOf("d-2"))->duplicate);
+  EXPECT_FALSE(AppendNow(*store.log, EventOf("d-4"))->duplicate);
+  EXPECT_EQ((*GetNow(*store.state, "requests", "order-1"))->value, "sent");
+}
+
+}  // namespace
+}  // namespace aulm::gateway
