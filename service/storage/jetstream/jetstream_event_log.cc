@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "service/base/log.h"
 #include "service/storage/jetstream/store_layout.h"
 #include "xxhash.h"
 
@@ -15,6 +16,8 @@ namespace {
 constexpr absl::Duration kTick = absl::Milliseconds(100);
 constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
 constexpr absl::Duration kLookTimeout = absl::Seconds(2);
+// A new leader is elected within some seconds. If none is seen for longer, our server may be cut off from the others.
+constexpr absl::Duration kWithoutLeader = absl::Seconds(8);
 constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
 
 uint64_t EpochOf(const std::string& stream, const StreamInfo& info) {
@@ -45,7 +48,8 @@ bool TakeInto(const FetchedEvents& events, const ReadLimits& limits, size_t& byt
 JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, Clock& clock,
                                      Random& random, StorageMetrics& metrics, const StreamInfo& info,
                                      Listeners listeners)
-    : loop_(connection.loop()),
+    : connection_(connection),
+      loop_(connection.loop()),
       clock_(clock),
       api_(api),
       metrics_(metrics),
@@ -58,6 +62,7 @@ JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection
            options.max_appends, options.max_bytes},
           connection, clock, random, metrics, [this] { return Info().head; }, [this] { return Info().earliest; }),
       next_look_(absl::InfinitePast()),
+      last_seen_(clock.Now()),
       ticks_(std::make_unique<WakeTimer>(clock, [this] { loop_.Post([this] { Tick(); }); })) {
   {
     absl::MutexLock lock(&mutex_);
@@ -84,7 +89,10 @@ void JetStreamEventLog::OnDisconnected() {
 }
 
 void JetStreamEventLog::OnConnected() {
-  loop_.Post([this] { follower_->Restart("the connection was broken"); });
+  loop_.Post([this] {
+    last_seen_ = clock_.Now();
+    follower_->Restart("the connection was broken");
+  });
 }
 
 void JetStreamEventLog::Drain() {
@@ -230,8 +238,16 @@ void JetStreamEventLog::Tick() {
     api_.Call(absl::StrCat("STREAM.INFO.", stream_), {}, kLookTimeout,
               [this](const absl::StatusOr<boost::json::object>& answer) {
                 if (!answer.ok()) return;
-                loop_.Post([this, info = ParseStreamInfo(*answer)] { NoteInfo(info); });
+                loop_.Post([this, info = ParseStreamInfo(*answer)] {
+                  last_seen_ = clock_.Now();
+                  NoteInfo(info);
+                });
               });
+  }
+  if (now - last_seen_ > kWithoutLeader && connection_.connected()) {
+    last_seen_ = now;
+    LogLine(LogLevel::kWarn, "nats_server_left").Field("message", "it knows no leader of the event log's stream");
+    connection_.LeaveServer();
   }
   if (ticks_ != nullptr) ticks_->Schedule(kTick);
 }

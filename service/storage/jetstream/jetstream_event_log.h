@@ -77,6 +77,7 @@ class JetStreamEventLog final : public EventLog {
   // The first event after `after`, wherever it is; nothing when there is none. Blocks.
   absl::StatusOr<std::shared_ptr<const FetchedEvent>> FirstAfter(uint64_t after);
 
+  NatsConnection& connection_;
   NatsLoop& loop_;
   Clock& clock_;
   JetStreamApi& api_;
@@ -87,6 +88,7 @@ class JetStreamEventLog final : public EventLog {
   AppendPipeline pipeline_;
   std::unique_ptr<LogFollower> follower_;
   absl::Time next_look_;  // at the stream's figures; of the loop
+  absl::Time last_seen_;  // an answer of the stream's leader; of the loop
   std::atomic<bool> head_noted_{true};
 
   mutable absl::Mutex mutex_;

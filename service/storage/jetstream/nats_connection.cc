@@ -1,6 +1,7 @@
 #include "service/storage/jetstream/nats_connection.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -327,6 +328,15 @@ absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::Su
     return NatsError(status, "subscribe");
   }
   return subscription;
+}
+
+void NatsConnection::LeaveServer() {
+  char** servers = nullptr;
+  int count = 0;
+  if (natsConnection_GetServers(connection_, &servers, &count) != NATS_OK) return;
+  for (int i = 0; i < count; ++i) std::free(servers[i]);
+  std::free(servers);
+  if (count > 1) loop_.Break();
 }
 
 size_t NatsConnection::max_payload() const { return static_cast<size_t>(natsConnection_GetMaxPayload(connection_)); }

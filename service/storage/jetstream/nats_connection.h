@@ -72,6 +72,9 @@ class NatsConnection {
 
   bool connected() const { return connected_; }
 
+  // Goes to another server, where one is known: this one answers us, but is of no use. With TLS nothing happens.
+  void LeaveServer();
+
   // From now on the listeners are called; before, nothing is told.
   void StartTelling();
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,12 @@ natsStatus NatsLoop::Drive(natsOptions* options) {
       [](void* self, bool add) { return static_cast<NatsLoop*>(self)->WantRead(add); },
       [](void* self, bool add) { return static_cast<NatsLoop*>(self)->WantWrite(add); },
       [](void* self) { return static_cast<NatsLoop*>(self)->Detach(); });
+}
+
+void NatsLoop::Break() {
+  absl::MutexLock lock(&mutex_);
+  // nats.c has us forget the socket before it closes it.
+  if (socket_ != -1) shutdown(socket_, SHUT_RDWR);
 }
 
 void NatsLoop::Post(Task task) {

@@ -38,6 +38,9 @@ class NatsLoop {
   // Has the connection that is made with `options` read and write here.
   natsStatus Drive(natsOptions* options);
 
+  // Ends the driven connection as if the network had: nats.c goes to the next server. Thread-safe.
+  void Break();
+
   // Runs `task` on the thread, in order. Never blocks. Thread-safe.
   void Post(Task task);
 
