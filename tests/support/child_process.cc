@@ -113,7 +113,11 @@ absl::StatusOr<std::string> ChildProcess::ReadLine(absl::Duration timeout) {
 }
 
 void ChildProcess::Signal(int signal) const {
-  if (pid_ > 0 && exit_status_ < 0) kill(pid_, signal);
+  if (pid_ <= 0 || exit_status_ >= 0) return;
+  kill(pid_, signal);
+  // Its threads stop one after the other.
+  siginfo_t stopped{};
+  if (signal == SIGSTOP) waitid(P_PID, static_cast<id_t>(pid_), &stopped, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 absl::StatusOr<int> ChildProcess::Wait(absl::Duration timeout) {

@@ -30,7 +30,7 @@ class ChildProcess {
   // The next line of standard output without its end. Errors: OUT_OF_RANGE at the end of output, DEADLINE_EXCEEDED.
   absl::StatusOr<std::string> ReadLine(absl::Duration timeout);
 
-  // Sends a signal (SIGTERM, SIGKILL, SIGSTOP …).
+  // Sends a signal (SIGTERM, SIGKILL …); after SIGSTOP, returns when nothing of it runs any more.
   void Signal(int signal) const;
 
   // Waits for the end: the exit status, or 128 + the signal that ended it. Error: DEADLINE_EXCEEDED.
