@@ -101,6 +101,7 @@ WrongSignatureAnswer ToWrongSignatureAnswer(OnSignatureMismatch setting) {
 
 std::vector<absl::string_view> Revealed(const SecretSnapshot& snapshot) {
   std::vector<absl::string_view> secrets;
+  secrets.reserve(snapshot.secrets.size());
   for (const Secret& secret : snapshot.secrets) secrets.push_back(secret.Reveal());
   return secrets;
 }
@@ -108,7 +109,7 @@ std::vector<absl::string_view> Revealed(const SecretSnapshot& snapshot) {
 // A certificate is asked for where there is somebody to vouch for it, and required where nothing else could say who
 // calls.
 ClientCertificates ClientCertificatesOf(const Settings& settings) {
-  if (settings.grpc.tls->client_ca_file.empty()) return ClientCertificates::kNone;
+  if (!settings.grpc.tls.has_value() || settings.grpc.tls->client_ca_file.empty()) return ClientCertificates::kNone;
   bool others = settings.grpc.trusted_identity_header.has_value();
   for (const CallerSettings& caller : settings.callers) others |= !caller.token_sha256_file.empty();
   others |= settings.grpc.callers_optional && !settings.callers.empty();
@@ -462,8 +463,9 @@ absl::Status App::Parts::StartHttp(HttpServerOptions options, const std::optiona
                                    HttpService& service, std::unique_ptr<HttpServer>& server) {
   const auto start = [&] {
     auto started = HttpServer::Start(std::move(options), &service);
-    if (started.ok()) server = *std::move(started);
-    return started.status();
+    if (!started.ok()) return started.status();
+    server = *std::move(started);
+    return absl::OkStatus();
   };
   if (!tls.has_value()) return start();
   return certificates_->Watch(

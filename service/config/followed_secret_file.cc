@@ -13,7 +13,7 @@ FollowedSecretFile::FollowedSecretFile(std::string path, SecretFormat format, Se
           std::move(read)) {}
 
 absl::Status FollowedSecretFile::Load() {
-  const absl::Status status = files_.Load();
+  absl::Status status = files_.Load();
   if (status.ok()) return status;
   return absl::InvalidArgumentError(absl::StrCat(path(), ": ", status.message()));
 }

@@ -45,7 +45,7 @@ absl::StatusOr<Settings> LoadSettings(const std::optional<std::filesystem::path>
                                       const Environment& environment) {
   Problems problems;
   std::optional<Settings> settings = ReadSettings(file, environment, problems);
-  if (!problems.empty()) return problems.ToStatus();
+  if (!problems.empty() || !settings.has_value()) return problems.ToStatus();
   return *std::move(settings);
 }
 

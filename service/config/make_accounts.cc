@@ -164,6 +164,7 @@ class AccountReader {
       return {};
     }
     std::vector<SecretSource> sources;
+    sources.reserve(static_cast<size_t>(account.webhook_secret_files_size()));
     for (int i = 0; i < account.webhook_secret_files_size(); ++i) {
       sources.push_back(ReadFile(absl::StrCat(field, "[", i, "]"), SecretFormat::kWebhookSecrets,
                                  account.webhook_secret_files(i), &seen));

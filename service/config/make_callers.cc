@@ -225,9 +225,9 @@ class CallerReader {
   void WarnOfNothing(const std::string& path, const CallerSettings& caller) {
     const auto nothing = [](const AllowList& list) { return !list.all && list.names.empty(); };
     std::vector<absl::string_view> empty;
-    if (nothing(caller.methods)) empty.push_back("methods");
-    if (nothing(caller.accounts)) empty.push_back("accounts");
-    if (nothing(caller.session_ids)) empty.push_back("session_ids");
+    if (nothing(caller.methods)) empty.emplace_back("methods");
+    if (nothing(caller.accounts)) empty.emplace_back("accounts");
+    if (nothing(caller.session_ids)) empty.emplace_back("session_ids");
     if (empty.empty()) return;
     settings_.warnings.push_back(absl::StrCat(path, ": ", absl::StrJoin(empty, " and "),
                                               " let it use nothing: \"*\" stands for all, and an empty list for none"));

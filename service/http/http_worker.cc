@@ -153,6 +153,7 @@ void HttpWorker::CountIncompleteBytes(int64_t change) {
     const auto oldest = std::find_if(waiting.begin(), waiting.end(),
                                      [](const auto& connection) { return connection->incomplete_bytes() > 0; });
     if (oldest == waiting.end()) return;
+    // A copy, since it leaves the list meanwhile. NOLINTNEXTLINE(performance-unnecessary-copy-initialization)
     const std::shared_ptr<HttpConnection> displaced = *oldest;
     displaced->Displace();
   }

@@ -43,8 +43,8 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   // Who calls; after Admit.
   Caller& caller() { return *caller_; }
 
-  // Ends the call before anything was begun.
-  virtual void Refuse(absl::Status status) { End(status); }
+  // Ends the call before anything was begun. By value, since a send adds to it.
+  virtual void Refuse(absl::Status status) { End(status); }  // NOLINT(performance-unnecessary-value-param)
 
  protected:
   ~UnaryCall() override = default;

@@ -27,7 +27,7 @@ absl::Duration Since(std::chrono::steady_clock::time_point start) {
 
 WebhookService::WebhookService(WebhookOptions options, std::vector<WebhookAccount> accounts, const Clock& clock,
                                EventLog& log, WebhookMetrics& metrics)
-    : options_(options), clock_(clock), log_(log), metrics_(metrics) {
+    : options_(std::move(options)), clock_(clock), log_(log), metrics_(metrics) {
   no_account_.metrics = &metrics.AddAccount("");
   for (WebhookAccount& settings : accounts) {
     const WebhookMetrics::Account& series = metrics.AddAccount(settings.name);

@@ -34,6 +34,10 @@ NatsRequests::NatsRequests(NatsConnection& connection, Clock& clock)
 
 NatsRequests::~NatsRequests() {
   answers_.reset();
+  {
+    absl::MutexLock lock(&mutex_);
+    closing_ = true;
+  }
   expiry_.reset();
   FailAll("the store is closing");
 }
@@ -98,7 +102,6 @@ void NatsRequests::OnAnswer(NatsMessage message) {
 void NatsRequests::ExpireOld() {
   const absl::Time now = clock_.Now();
   std::vector<Callback> expired;
-  bool any_left;
   {
     absl::MutexLock lock(&mutex_);
     for (auto it = open_.begin(); it != open_.end();) {
@@ -109,10 +112,10 @@ void NatsRequests::ExpireOld() {
       expired.push_back(std::move(it->second.done));
       open_.erase(it++);
     }
-    any_left = !open_.empty();
+    // Under the lock, so that the timer is not going meanwhile.
+    if (!open_.empty() && !closing_) expiry_->Schedule(kExpiryStep);
   }
   for (Callback& done : expired) std::move(done)(absl::DeadlineExceededError("nats: no answer in time"));
-  if (any_left && expiry_ != nullptr) expiry_->Schedule(kExpiryStep);
 }
 
 }  // namespace aulm::gateway

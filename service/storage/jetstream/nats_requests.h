@@ -67,6 +67,7 @@ class NatsRequests {
   absl::Mutex mutex_;
   uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
   absl::flat_hash_map<uint64_t, Open> open_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   TaskThread deadlines_;
   std::unique_ptr<WakeTimer> expiry_;  // its wake must not be entered again from within: it posts
   std::unique_ptr<NatsConnection::Subscription> answers_;
