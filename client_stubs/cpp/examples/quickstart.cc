@@ -18,6 +18,8 @@ int main() {
   if (!sent.ok()) std::cerr << sent.error() << '\n';  // a CallError: reason, outcome and more
 
   client::FileCursorStore position("position");
-  client::EventFollower follower(gateway.channel(), {.cursor_store = &position});
+  aulm::gateway::v1::SubscribeEventsRequest events;
+  events.set_position(aulm::gateway::v1::START_POSITION_EARLIEST);  // until there is a position
+  client::EventFollower follower(gateway.channel(), {.request = events, .cursor_store = &position});
   while (const auto event = follower.Next()) std::cout << event->ShortDebugString() << '\n';
 }

@@ -3,6 +3,7 @@ import io.aulm.gateway.client.GatewayClient;
 import io.aulm.gateway.client.GatewayException;
 import io.aulm.gateway.client.SubscribeOptions;
 import io.aulm.gateway.v1.SendTextRequest;
+import io.aulm.gateway.v1.StartPosition;
 import io.aulm.gateway.v1.SubscribeEventsRequest;
 import java.nio.file.Path;
 
@@ -17,9 +18,10 @@ class Quickstart {
         System.err.println(e.reason() + " " + e.outcome());
       }
 
+      SubscribeEventsRequest.Builder events = // until there is a position
+          SubscribeEventsRequest.newBuilder().setPosition(StartPosition.START_POSITION_EARLIEST);
       SubscribeOptions options =
-          SubscribeOptions.of(SubscribeEventsRequest.getDefaultInstance())
-              .withCursorStore(new FileCursorStore(Path.of("position")));
+          SubscribeOptions.of(events.build()).withCursorStore(new FileCursorStore(Path.of("position")));
       gateway.subscribe(options, event -> System.out.println(event)).ended().join();
     }
   }

@@ -1,6 +1,6 @@
 """Sends one message, then prints what comes back. Started again, it goes on where it was."""
 
-from aulm.gateway import CallError, Client, FileCursorStore
+from aulm.gateway import CallError, Client, FileCursorStore, v1
 
 with Client("127.0.0.1:50051") as client:
     try:
@@ -14,6 +14,7 @@ with Client("127.0.0.1:50051") as client:
     except CallError as error:
         print(error.reason, error.outcome)
 
-    with client.subscribe(cursor_store=FileCursorStore("position")) as events:
+    start = v1.SubscribeEventsRequest(position=v1.START_POSITION_EARLIEST)  # until there is a position
+    with client.subscribe(start, cursor_store=FileCursorStore("position")) as events:
         for event in events:
             print(event)

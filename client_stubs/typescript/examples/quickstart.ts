@@ -18,8 +18,8 @@ const stop = new AbortController();
 process.once("SIGINT", () => {
   stop.abort();
 });
-const cursorStore = new FileCursorStore("position");
-for await (const event of gateway.subscribe({ cursorStore, signal: stop.signal })) {
+const cursorStore = new FileCursorStore("position"); // start holds until there is a position
+for await (const event of gateway.subscribe({ start: "earliest", cursorStore, signal: stop.signal })) {
   if (event.payload?.$case === "inboundMessage") console.log(event.payload.value.from, event.payload.value.body);
   else console.log(JSON.stringify(Event.toJSON(event)));
 }

@@ -3,7 +3,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log"
 
 	gateway "github.com/aulm/aulm-gateway/client_stubs/go"
@@ -19,11 +18,12 @@ func main() {
 		SessionId: "00000000-0000-4000-8000-000000000001", To: "+966512345678", Body: "Hello"}); err != nil {
 		log.Print(err) // a *gateway.CallError: reason, outcome and more
 	}
-	position := gateway.FileCursorStore{Path: "position"}
-	for event, err := range client.Events(context.Background(), nil, &gateway.SubscribeOptions{CursorStore: position}) {
+	start := &gatewayv1.SubscribeEventsRequest_Position{Position: gatewayv1.StartPosition_START_POSITION_EARLIEST}
+	options := &gateway.SubscribeOptions{CursorStore: gateway.FileCursorStore{Path: "position"}} // until then, start
+	for event, err := range client.Events(context.Background(), &gatewayv1.SubscribeEventsRequest{Start: start}, options) {
 		if err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(event)
+		log.Print(event)
 	}
 }
