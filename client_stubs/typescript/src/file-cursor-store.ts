@@ -20,12 +20,13 @@ export class FileCursorStore implements CursorStore {
       throw error;
     }
     const line = text.trim();
-    if (!/^[\w-]+={0,2}$/.test(line)) {
+    const cursor = Buffer.from(line, "base64url");
+    if (!/^[\w-]+={0,2}$/.test(line) || cursor.length === 0) {
       throw new Error(
         `the cursor file ${this.path} holds no cursor: move it away to start anew, or put the last good one back`,
       );
     }
-    return Buffer.from(line, "base64url");
+    return cursor;
   }
 
   async save(cursor: Uint8Array): Promise<void> {

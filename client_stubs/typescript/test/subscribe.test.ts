@@ -241,7 +241,9 @@ void test("a cursor file is one line of base64url", async () => {
   await store.save(Buffer.from([0xfb, 0xff, 1]));
   assert.equal(await readFile(path, "utf8"), "-_8B\n");
   assert.deepEqual([...(await store.load())!], [0xfb, 0xff, 1]);
-  await writeFile(path, "no cursor at all\n");
-  await assert.rejects(store.load(), /holds no cursor/);
+  for (const noCursor of ["no cursor at all\n", "", "x\n"]) {
+    await writeFile(path, noCursor);
+    await assert.rejects(store.load(), /holds no cursor/);
+  }
   await rm(folder, { recursive: true });
 });
