@@ -117,7 +117,10 @@ public final class EventSubscription implements AutoCloseable {
     return ended.copy();
   }
 
-  /** Stops, and waits for the handlers that had begun. */
+  /**
+   * Stops, and waits for the handlers that had begun. Not in a handler, which would wait for itself: call {@link #stop}
+   * there.
+   */
   @Override
   public void close() {
     stop();
