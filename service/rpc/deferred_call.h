@@ -17,15 +17,14 @@ namespace aulm::gateway {
 // A unary call whose answer comes later, from elsewhere, or not in time: whoever is first of the answer, the call's
 // deadline and the caller's going away ends it. What was asked for goes on all the same.
 template <typename Response>
-class DeferredCall final : public UnaryCall {
+class DeferredCall final : public UnaryCallOf<Response> {
  public:
   using AnswerCallback = absl::AnyInvocable<void(absl::StatusOr<Response>) &&>;
 
   // `about` stands in the log line: the subscription's name.
-  DeferredCall(const CallEnvironment& environment, Response& response, std::string about,
+  DeferredCall(const CallEnvironment& environment, grpc::ByteBuffer& response, std::string about,
                grpc::CallbackServerContext& context, MethodMetrics& metrics)
-      : UnaryCall(environment, context, metrics),
-        response_(response),
+      : UnaryCallOf<Response>(response, environment, context, metrics),
         about_(std::move(about)),
         clock_(environment.clock) {}
 
@@ -33,7 +32,7 @@ class DeferredCall final : public UnaryCall {
   AnswerCallback Expect() {
     const std::shared_ptr<Ending> ending = ending_;
     ending->Offer(this);
-    const Clock::TimerId timer = clock_.CallAfter(answer_by() - clock_.Now(), [ending] {
+    const Clock::TimerId timer = clock_.CallAfter(this->answer_by() - clock_.Now(), [ending] {
       if (DeferredCall* const call = ending->Take(); call != nullptr) {
         call->End(GatewayError(GatewayReason::kCallDeadline, "there was no answer before the call's deadline"));
       }
@@ -42,7 +41,7 @@ class DeferredCall final : public UnaryCall {
       clock.Cancel(timer);
       DeferredCall* const call = ending->Take();
       if (call == nullptr) return;
-      if (answer.ok()) call->response_.Swap(&*answer);
+      if (answer.ok()) call->response().Swap(&*answer);
       call->End(answer.status());
     };
   }
@@ -67,14 +66,13 @@ class DeferredCall final : public UnaryCall {
   };
 
   void OnCancel() override {
-    if (ending_->Take() != nullptr) End(GatewayError(GatewayReason::kCallCancelled, "the client went away"));
+    if (ending_->Take() != nullptr) this->End(GatewayError(GatewayReason::kCallCancelled, "the client went away"));
   }
 
   void Describe(LogLine& line) const override {
     if (!about_.empty()) line.Field("subscription", about_);
   }
 
-  Response& response_;
   const std::string about_;
   Clock& clock_;
   const std::shared_ptr<Ending> ending_ = std::make_shared<Ending>();

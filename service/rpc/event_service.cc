@@ -9,6 +9,7 @@
 #include "service/events/stream_spec.h"
 #include "service/events/subscriptions/owned_name.h"
 #include "service/rpc/deferred_call.h"
+#include "service/rpc/raw_request.h"
 #include "service/rpc/unary_call.h"
 
 namespace aulm::gateway {
@@ -17,11 +18,11 @@ namespace {
 constexpr char kService[] = "aulm.gateway.v1.EventService";
 
 // One ReadEvents call: the page is read on a worker, which may take longer than the caller waits.
-class ReadEventsCall final : public UnaryCall {
+class ReadEventsCall final : public UnaryCallOf<v1::ReadEventsResponse> {
  public:
-  ReadEventsCall(const CallEnvironment& environment, v1::ReadEventsResponse& response,
-                 grpc::CallbackServerContext& context, MethodMetrics& metrics)
-      : UnaryCall(environment, context, metrics), response_(response), clock_(environment.clock) {}
+  ReadEventsCall(const CallEnvironment& environment, grpc::ByteBuffer& response, grpc::CallbackServerContext& context,
+                 MethodMetrics& metrics)
+      : UnaryCallOf(response, environment, context, metrics), clock_(environment.clock) {}
 
   void Begin(ReadSpec spec, EventHub& hub) {
     const std::shared_ptr<Ending> ending = ending_;
@@ -39,7 +40,7 @@ class ReadEventsCall final : public UnaryCall {
       if (call == nullptr) return;
       if (page.ok()) {
         call->events_ = page->events_size();
-        call->response_.Swap(&*page);
+        call->response().Swap(&*page);
       }
       call->End(page.status());
     });
@@ -74,7 +75,6 @@ class ReadEventsCall final : public UnaryCall {
 
   void Describe(LogLine& line) const override { line.Field("events", events_); }
 
-  v1::ReadEventsResponse& response_;
   Clock& clock_;
   int events_ = 0;
   const std::shared_ptr<Ending> ending_ = std::make_shared<Ending>();
@@ -111,11 +111,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::SubscribeEvents(grpc::
   return SubscribeReactor::Begin(environment_, *context, *request);
 }
 
-grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* context,
-                                                   const v1::ReadEventsRequest* request,
-                                                   v1::ReadEventsResponse* response) {
+grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                                   grpc::ByteBuffer* response) {
+  const RawRequest<v1::ReadEventsRequest> request(*bytes);
   auto* const call = new ReadEventsCall(calls_, *response, *context, read_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   absl::StatusOr<ReadSpec> spec = CheckRequest(*request, calls_.clock.Now());
   if (!spec.ok()) {
     call->Refuse(spec.status());
@@ -129,11 +129,11 @@ grpc::ServerUnaryReactor* EventService::ReadEvents(grpc::CallbackServerContext* 
 }
 
 grpc::ServerUnaryReactor* EventService::AcknowledgeEvents(grpc::CallbackServerContext* context,
-                                                          const v1::AcknowledgeEventsRequest* request,
-                                                          v1::AcknowledgeEventsResponse* response) {
+                                                          const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
+  const RawRequest<v1::AcknowledgeEventsRequest> request(*bytes);
   auto* const call = new DeferredCall<v1::AcknowledgeEventsResponse>(calls_, *response, request->subscription(),
                                                                      *context, acknowledge_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else if (subscriptions_ == nullptr) {

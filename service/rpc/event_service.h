@@ -21,11 +21,11 @@ struct EventServiceOptions {
   absl::Duration reconnect_after = absl::Seconds(1);  // what Drain asks of clients at shutdown, give or take a half
 };
 
-// EventService of the contract: SubscribeEvents, whose frames are bytes that the hub's ring shares among all streams
-// (hence the raw method), ReadEvents, and AcknowledgeEvents for durable subscriptions. Thread-safe; callbacks only.
+// EventService of the contract: SubscribeEvents, whose frames are bytes that the hub's ring shares among all streams,
+// ReadEvents, and AcknowledgeEvents for durable subscriptions. Thread-safe; callbacks only.
 class EventService final : public v1::EventService::WithRawCallbackMethod_SubscribeEvents<
-                               v1::EventService::WithCallbackMethod_AcknowledgeEvents<
-                                   v1::EventService::WithCallbackMethod_ReadEvents<v1::EventService::Service>>> {
+                               v1::EventService::WithRawCallbackMethod_AcknowledgeEvents<
+                                   v1::EventService::WithRawCallbackMethod_ReadEvents<v1::EventService::Service>>> {
  public:
   // All arguments outlive the service and its calls. The hub is started before the first call, and stopped after the
   // gRPC server was shut down. Without `subscriptions`, durable ones are refused.
@@ -35,11 +35,10 @@ class EventService final : public v1::EventService::WithRawCallbackMethod_Subscr
 
   grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscribeEvents(grpc::CallbackServerContext* context,
                                                               const grpc::ByteBuffer* request) override;
-  grpc::ServerUnaryReactor* ReadEvents(grpc::CallbackServerContext* context, const v1::ReadEventsRequest* request,
-                                       v1::ReadEventsResponse* response) override;
-  grpc::ServerUnaryReactor* AcknowledgeEvents(grpc::CallbackServerContext* context,
-                                              const v1::AcknowledgeEventsRequest* request,
-                                              v1::AcknowledgeEventsResponse* response) override;
+  grpc::ServerUnaryReactor* ReadEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                       grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* AcknowledgeEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                              grpc::ByteBuffer* response) override;
 
   // The streams that are open, to look at.
   const EventStreams& streams() const { return streams_; }

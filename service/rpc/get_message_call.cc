@@ -35,9 +35,9 @@ void AddStatus(const LoggedEvent& logged, uint64_t epoch, v1::GetMessageResponse
 }  // namespace
 
 GetMessageCall::GetMessageCall(const CallEnvironment& environment, const AccountDirectory& accounts,
-                               const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
+                               const v1::GetMessageRequest& request, grpc::ByteBuffer& response,
                                grpc::CallbackServerContext& context, MethodMetrics& metrics)
-    : UnaryCall(environment, context, metrics), accounts_(accounts), request_(request), response_(response) {}
+    : UnaryCallOf(response, environment, context, metrics), accounts_(accounts), request_(request) {}
 
 void GetMessageCall::Begin(MessageHistory& history, EventHub& hub) {
   auto found = [this, &hub](absl::StatusOr<MessageHistory::Known> known) { OnFound(std::move(known), hub); };
@@ -58,7 +58,7 @@ void GetMessageCall::OnFound(absl::StatusOr<MessageHistory::Known> known, EventH
 }
 
 void GetMessageCall::ReadStatuses(MessageHistory::Known known, EventLog& log) {
-  response_ = std::move(known.send);
+  response() = std::move(known.send);
   const uint64_t epoch = log.Info().epoch;
   for (const uint64_t sequence : known.status_sequences) {
     const absl::StatusOr<EventPage> page = ReadOne(log, sequence);
@@ -69,7 +69,7 @@ void GetMessageCall::ReadStatuses(MessageHistory::Known known, EventLog& log) {
       const EventAttributes& about = event.attributes;
       // A log that was set back may have another event there.
       if (MessageKey(about.account, about.session_id, about.message_id) != known.message_key) continue;
-      AddStatus(event, epoch, response_);
+      AddStatus(event, epoch, response());
     }
   }
   End(absl::OkStatus());

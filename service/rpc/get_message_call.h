@@ -12,12 +12,12 @@ namespace aulm::gateway {
 
 // One GetMessage call: asks the history which send it is and where its statuses stand, then reads those from the log on
 // one of the hub's workers.
-class GetMessageCall final : public UnaryCall {
+class GetMessageCall final : public UnaryCallOf<v1::GetMessageResponse> {
  public:
   // The references outlive the call; `response` is gRPC's until then.
   GetMessageCall(const CallEnvironment& environment, const AccountDirectory& accounts,
-                 const v1::GetMessageRequest& request, v1::GetMessageResponse& response,
-                 grpc::CallbackServerContext& context, MethodMetrics& metrics);
+                 const v1::GetMessageRequest& request, grpc::ByteBuffer& response, grpc::CallbackServerContext& context,
+                 MethodMetrics& metrics);
 
   // After Admit, when the request has been checked.
   void Begin(MessageHistory& history, EventHub& hub);
@@ -29,7 +29,6 @@ class GetMessageCall final : public UnaryCall {
 
   const AccountDirectory& accounts_;
   const v1::GetMessageRequest request_;
-  v1::GetMessageResponse& response_;
 };
 
 }  // namespace aulm::gateway

@@ -59,52 +59,43 @@ template <typename Response>
 SendCall* MessagingService::NewCall(const std::string& request_id, grpc::ByteBuffer& response,
                                     grpc::CallbackServerContext& context, MethodMetrics& metrics) const {
   const bool generated = request_id.empty();
-  return new SendCallOf<Response>(environment_, response, context, metrics,
+  return new SendCallOf<Response>(response, environment_, context, metrics,
                                   generated ? TimeOrderedUuid(environment_.clock.Now(), random_) : request_id,
                                   generated);
 }
 
 grpc::ServerUnaryReactor* MessagingService::SendText(grpc::CallbackServerContext* context,
                                                      const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
-  v1::SendTextRequest request;
-  absl::Status readable = ReadRequest(*bytes, request);
-  SendCall* const call = NewCall<v1::SendTextResponse>(request.request_id(), *response, *context, send_text_metrics_);
-  if (!call->Admit()) return call;
-  if (!readable.ok()) {
-    call->Refuse(std::move(readable));
-    return call;
-  }
+  const RawRequest<v1::SendTextRequest> request(*bytes);
+  SendCall* const call = NewCall<v1::SendTextResponse>(request->request_id(), *response, *context, send_text_metrics_);
+  if (!call->Admit(request.status())) return call;
   FieldViolations bad;
-  CheckSendText(request, bad);
-  if (absl::Status refusal = CheckSend(*call, request.session_id(), bad); !refusal.ok()) {
+  CheckSendText(*request, bad);
+  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
     call->Refuse(std::move(refusal));
     return call;
   }
-  Send send = CommonFields(request);
-  send.message = TextMessage{request.body()};
+  Send send = CommonFields(*request);
+  send.message = TextMessage{request->body()};
   call->Begin(sender_, std::move(send));
   return call;
 }
 
 grpc::ServerUnaryReactor* MessagingService::SendImage(grpc::CallbackServerContext* context,
                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
-  v1::SendImageRequest request;
-  absl::Status readable = ReadRequest(*bytes, request);
-  SendCall* const call = NewCall<v1::SendImageResponse>(request.request_id(), *response, *context, send_image_metrics_);
-  if (!call->Admit()) return call;
-  if (!readable.ok()) {
-    call->Refuse(std::move(readable));
-    return call;
-  }
+  const RawRequest<v1::SendImageRequest> request(*bytes);
+  SendCall* const call =
+      NewCall<v1::SendImageResponse>(request->request_id(), *response, *context, send_image_metrics_);
+  if (!call->Admit(request.status())) return call;
   FieldViolations bad;
-  CheckSendImage(request, bad);
-  std::optional<ImageSource> image = ImageOf(request, max_image_bytes_, bad);
-  if (absl::Status refusal = CheckSend(*call, request.session_id(), bad); !refusal.ok()) {
+  CheckSendImage(*request, bad);
+  std::optional<ImageSource> image = ImageOf(*request, max_image_bytes_, bad);
+  if (absl::Status refusal = CheckSend(*call, request->session_id(), bad); !refusal.ok()) {
     call->Refuse(std::move(refusal));
     return call;
   }
-  Send send = CommonFields(request);
-  send.message = ImageMessage{*std::move(image), request.caption()};
+  Send send = CommonFields(*request);
+  send.message = ImageMessage{*std::move(image), request->caption()};
   call->Begin(sender_, std::move(send));
   return call;
 }
@@ -116,10 +107,10 @@ absl::Status MessagingService::CheckSend(SendCall& call, const std::string& sess
 }
 
 grpc::ServerUnaryReactor* MessagingService::GetMessage(grpc::CallbackServerContext* context,
-                                                       const v1::GetMessageRequest* request,
-                                                       v1::GetMessageResponse* response) {
+                                                       const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
+  const RawRequest<v1::GetMessageRequest> request(*bytes);
   auto* call = new GetMessageCall(environment_, accounts_, *request, *response, *context, get_message_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   FieldViolations bad;
   CheckGetMessage(*request, bad);
   if (bad.empty()) {

@@ -18,11 +18,10 @@
 namespace aulm::gateway {
 
 // MessagingService of the contract: checks a request's fields, hands it to the sender (or asks what became of an
-// earlier send), and turns the answer back. The sends are raw methods, so that a request that cannot be read is told
-// what is wrong with it. Holds no state of its own; thread-safe.
+// earlier send), and turns the answer back. Holds no state of its own; thread-safe.
 class MessagingService final
     : public v1::MessagingService::WithRawCallbackMethod_SendText<v1::MessagingService::WithRawCallbackMethod_SendImage<
-          v1::MessagingService::WithCallbackMethod_GetMessage<v1::MessagingService::Service>>> {
+          v1::MessagingService::WithRawCallbackMethod_GetMessage<v1::MessagingService::Service>>> {
  public:
   // All arguments outlive the service and its calls. `max_image_bytes` are raw, before base64. GetMessage reads the log
   // on the hub's workers.
@@ -33,8 +32,8 @@ class MessagingService final
                                      grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* SendImage(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
                                       grpc::ByteBuffer* response) override;
-  grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context, const v1::GetMessageRequest* request,
-                                       v1::GetMessageResponse* response) override;
+  grpc::ServerUnaryReactor* GetMessage(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                       grpc::ByteBuffer* response) override;
 
  private:
   // The call that answers by `response`; without a request id of the caller's, it gets a new one.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/time_util.h"
 #include "service/base/status_details.h"
+#include "service/rpc/raw_request.h"
 
 namespace aulm::gateway {
 namespace {
@@ -16,11 +17,11 @@ using google::protobuf::util::TimeUtil;
 constexpr size_t kMaxAccountBytes = 63;
 
 // One GetQuota call.
-class QuotaCall final : public UnaryCall {
+class QuotaCall final : public UnaryCallOf<v1::GetQuotaResponse> {
  public:
-  QuotaCall(const CallEnvironment& environment, std::string account, v1::GetQuotaResponse& response,
+  QuotaCall(const CallEnvironment& environment, std::string account, grpc::ByteBuffer& response,
             grpc::CallbackServerContext& context, MethodMetrics& metrics)
-      : UnaryCall(environment, context, metrics), account_(std::move(account)), response_(response) {}
+      : UnaryCallOf(response, environment, context, metrics), account_(std::move(account)) {}
 
   void Begin(Quotas& quotas) {
     quotas.Get(account_, [this](const absl::StatusOr<std::optional<Quotas::Seen>>& seen) { Complete(seen); });
@@ -30,18 +31,17 @@ class QuotaCall final : public UnaryCall {
   void Complete(const absl::StatusOr<std::optional<Quotas::Seen>>& seen) {
     if (!seen.ok() || !seen->has_value()) return End(seen.status());
     const RateLimit& limit = (*seen)->limit;
-    v1::RateLimit& told = *response_.mutable_rate_limit();
+    v1::RateLimit& told = *response().mutable_rate_limit();
     told.set_limit(limit.limit);
     told.set_remaining(limit.remaining);
     if (limit.reset.has_value()) told.mutable_reset_time()->set_seconds(absl::ToUnixSeconds(*limit.reset));
-    *response_.mutable_observed_time() = TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis((*seen)->observed));
+    *response().mutable_observed_time() = TimeUtil::MillisecondsToTimestamp(absl::ToUnixMillis((*seen)->observed));
     End(absl::OkStatus());
   }
 
   void Describe(LogLine& line) const override { line.Field("account", account_); }
 
   const std::string account_;
-  v1::GetQuotaResponse& response_;
 };
 
 }  // namespace
@@ -53,11 +53,12 @@ QuotaService::QuotaService(const CallEnvironment& environment, const AccountDire
       quotas_(quotas),
       metrics_(metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.QuotaService", "GetQuota")) {}
 
-grpc::ServerUnaryReactor* QuotaService::GetQuota(grpc::CallbackServerContext* context,
-                                                 const v1::GetQuotaRequest* request, v1::GetQuotaResponse* response) {
+grpc::ServerUnaryReactor* QuotaService::GetQuota(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                                 grpc::ByteBuffer* response) {
+  const RawRequest<v1::GetQuotaRequest> request(*bytes);
   const std::string account = request->account().empty() ? "default" : request->account();
   auto* call = new QuotaCall(environment_, account.substr(0, kMaxAccountBytes), *response, *context, metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (account.size() > kMaxAccountBytes) {
     FieldViolations bad;
     bad.Add("account", absl::StrCat("must have at most ", kMaxAccountBytes, " characters"));

@@ -9,14 +9,14 @@
 namespace aulm::gateway {
 
 // QuotaService of the contract: tells the quota that aulm last told. Thread-safe.
-class QuotaService final : public v1::QuotaService::CallbackService {
+class QuotaService final : public v1::QuotaService::WithRawCallbackMethod_GetQuota<v1::QuotaService::Service> {
  public:
   // All arguments outlive the service and its calls.
   QuotaService(const CallEnvironment& environment, const AccountDirectory& accounts, Quotas& quotas,
                RpcMetrics& metrics);
 
-  grpc::ServerUnaryReactor* GetQuota(grpc::CallbackServerContext* context, const v1::GetQuotaRequest* request,
-                                     v1::GetQuotaResponse* response) override;
+  grpc::ServerUnaryReactor* GetQuota(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                     grpc::ByteBuffer* response) override;
 
  private:
   const CallEnvironment environment_;

@@ -44,6 +44,7 @@ void FindBadStrings(const std::string& bytes, const Descriptor& message, const s
 }  // namespace
 
 absl::Status ReadRequest(const grpc::ByteBuffer& bytes, Message& request) {
+  if (!bytes.Valid()) return GatewayError(GatewayReason::kCallCancelled, "the call ended before its request was here");
   grpc::ByteBuffer consumed = bytes;
   if (grpc::GenericDeserialize<grpc::ProtoBufferReader, Message>(&consumed, &request).ok()) return absl::OkStatus();
   FieldViolations bad;

@@ -76,7 +76,7 @@ void SendCall::Complete(const absl::StatusOr<SendAnswer>& answer) {
     Fill(*result.rate_limit, rate_limit());
     AddRateLimitTrailers(rate_limit(), context());
   }
-  Respond(answer->replayed);
+  set_replayed(answer->replayed);
   End(absl::OkStatus());
 }
 

@@ -2,15 +2,12 @@
 
 #include <memory>
 #include <string>
-#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "aulm/gateway/v1/message.pb.h"
 #include "aulm/gateway/v1/rate_limit.pb.h"
-#include "grpcpp/impl/codegen/proto_utils.h"
-#include "grpcpp/support/byte_buffer.h"
 #include "service/messaging/send.h"
 #include "service/messaging/sender.h"
 #include "service/rpc/unary_call.h"
@@ -32,11 +29,10 @@ class SendCall : public UnaryCall {
   void OnCancel() final;
 
  protected:
-  // The parts of the method's response, to be filled before Respond.
+  // The parts of the method's response, to be filled before the call ends well.
   virtual v1::SentMessage& message() = 0;
   virtual v1::RateLimit& rate_limit() = 0;
-  // Writes the method's response.
-  virtual void Respond(bool replayed) = 0;
+  virtual void set_replayed(bool replayed) = 0;
 
  private:
   void Complete(const absl::StatusOr<SendAnswer>& answer);
@@ -55,24 +51,15 @@ class SendCall : public UnaryCall {
 
 // SendTextResponse and SendImageResponse have the same three fields.
 template <typename Response>
-class SendCallOf final : public SendCall {
+class SendCallOf final : public UnaryCallOf<Response, SendCall> {
  public:
-  // gRPC owns the response until the call is done.
-  SendCallOf(const CallEnvironment& environment, grpc::ByteBuffer& response, grpc::CallbackServerContext& context,
-             MethodMetrics& metrics, std::string request_id, bool generated_id)
-      : SendCall(environment, context, metrics, std::move(request_id), generated_id), response_(response) {}
+  // The arguments are SendCall's after the response's bytes.
+  using UnaryCallOf<Response, SendCall>::UnaryCallOf;
 
  private:
-  v1::SentMessage& message() override { return *filled_.mutable_message(); }
-  v1::RateLimit& rate_limit() override { return *filled_.mutable_rate_limit(); }
-  void Respond(bool replayed) override {
-    filled_.set_replayed(replayed);
-    bool owned;
-    grpc::SerializationTraits<Response>::Serialize(filled_, &response_, &owned);
-  }
-
-  Response filled_;
-  grpc::ByteBuffer& response_;
+  v1::SentMessage& message() override { return *this->response().mutable_message(); }
+  v1::RateLimit& rate_limit() override { return *this->response().mutable_rate_limit(); }
+  void set_replayed(bool replayed) override { this->response().set_replayed(replayed); }
 };
 
 }  // namespace aulm::gateway

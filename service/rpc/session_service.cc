@@ -10,17 +10,18 @@
 #include "service/base/text.h"
 #include "service/base/vocabulary.h"
 #include "service/rpc/rate_limit_trailers.h"
+#include "service/rpc/raw_request.h"
 #include "service/rpc/send_validation.h"
 
 namespace aulm::gateway {
 namespace {
 
 // One GetSessionStatus call.
-class SessionStatusCall final : public UnaryCall {
+class SessionStatusCall final : public UnaryCallOf<v1::GetSessionStatusResponse> {
  public:
-  SessionStatusCall(const CallEnvironment& environment, std::string session_id, v1::GetSessionStatusResponse& response,
+  SessionStatusCall(const CallEnvironment& environment, std::string session_id, grpc::ByteBuffer& response,
                     grpc::CallbackServerContext& context, MethodMetrics& metrics)
-      : UnaryCall(environment, context, metrics), session_id_(std::move(session_id)), response_(response) {}
+      : UnaryCallOf(response, environment, context, metrics), session_id_(std::move(session_id)) {}
 
   void Begin(AulmClient& client, SessionReader& reader, const SessionWatch& watch) {
     reader.Read(client, session_id_, answer_by(), traceparent(),
@@ -38,7 +39,7 @@ class SessionStatusCall final : public UnaryCall {
     }
     const SessionStatus& status = reading->status;
     aulm_request_id_ = status.aulm_request_id;
-    v1::Session& session = *response_.mutable_session();
+    v1::Session& session = *response().mutable_session();
     session.set_session_id(RepairUtf8(status.session_id));
     session.set_state(SessionStateOf(status.status));
     session.set_aulm_state(RepairUtf8(status.status));
@@ -55,7 +56,6 @@ class SessionStatusCall final : public UnaryCall {
   }
 
   const std::string session_id_;
-  v1::GetSessionStatusResponse& response_;
   std::string aulm_request_id_;
 };
 
@@ -71,10 +71,10 @@ SessionService::SessionService(const CallEnvironment& environment, const Account
           metrics.AddMethod(RpcMetrics::MethodType::kUnary, "aulm.gateway.v1.SessionService", "GetSessionStatus")) {}
 
 grpc::ServerUnaryReactor* SessionService::GetSessionStatus(grpc::CallbackServerContext* context,
-                                                           const v1::GetSessionStatusRequest* request,
-                                                           v1::GetSessionStatusResponse* response) {
+                                                           const grpc::ByteBuffer* bytes, grpc::ByteBuffer* response) {
+  const RawRequest<v1::GetSessionStatusRequest> request(*bytes);
   auto* call = new SessionStatusCall(environment_, request->session_id(), *response, *context, metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   FieldViolations bad;
   CheckSessionId(request->session_id(), bad);
   if (!bad.empty()) {

@@ -11,15 +11,15 @@ namespace aulm::gateway {
 
 // SessionService of the contract: reads a session's state from aulm, together with whoever else reads it just then.
 // Thread-safe.
-class SessionService final : public v1::SessionService::CallbackService {
+class SessionService final
+    : public v1::SessionService::WithRawCallbackMethod_GetSessionStatus<v1::SessionService::Service> {
  public:
   // All arguments outlive the service and its calls.
   SessionService(const CallEnvironment& environment, const AccountDirectory& accounts, SessionReader& reader,
                  const SessionWatch& watch, RpcMetrics& metrics);
 
-  grpc::ServerUnaryReactor* GetSessionStatus(grpc::CallbackServerContext* context,
-                                             const v1::GetSessionStatusRequest* request,
-                                             v1::GetSessionStatusResponse* response) override;
+  grpc::ServerUnaryReactor* GetSessionStatus(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                             grpc::ByteBuffer* response) override;
 
  private:
   const CallEnvironment environment_;

@@ -17,14 +17,6 @@ namespace {
 
 absl::Status Cancelled() { return GatewayError(GatewayReason::kCallCancelled, "the client went away"); }
 
-// The request. The method is raw for its responses' sake, so the request comes as bytes.
-absl::StatusOr<v1::SubscribeEventsRequest> RequestIn(const grpc::ByteBuffer& bytes) {
-  if (!bytes.Valid()) return Cancelled();  // the client went away before its request was here
-  v1::SubscribeEventsRequest request;
-  if (absl::Status status = ReadRequest(bytes, request); !status.ok()) return status;
-  return request;
-}
-
 }  // namespace
 
 SubscribeReactor* SubscribeReactor::Begin(const Environment& environment, grpc::CallbackServerContext& context,
@@ -47,8 +39,8 @@ absl::StatusOr<std::shared_ptr<FrameSource>> SubscribeReactor::OpenSource(const 
   if (!caller.ok()) return caller.status();
   caller_ = *caller;
   if (absl::Status status = caller_->MayCall(environment_.method_metrics.method()); !status.ok()) return status;
-  const absl::StatusOr<v1::SubscribeEventsRequest> request = RequestIn(bytes);
-  if (!request.ok()) return request.status();
+  const RawRequest<v1::SubscribeEventsRequest> request(bytes);
+  if (!request.status().ok()) return request.status();
   if (request->subscription().empty() || environment_.subscriptions == nullptr) {
     absl::StatusOr<StreamSpec> spec = CheckRequest(*request, begun_);
     if (!spec.ok()) return spec.status();

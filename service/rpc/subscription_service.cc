@@ -5,6 +5,7 @@
 #include "service/events/subscriptions/owned_name.h"
 #include "service/events/subscriptions/subscription_requests.h"
 #include "service/rpc/deferred_call.h"
+#include "service/rpc/raw_request.h"
 
 namespace aulm::gateway {
 namespace {
@@ -48,11 +49,12 @@ SubscriptionService::SubscriptionService(const CallEnvironment& environment, Sub
       replay_parked_metrics_(Metrics(metrics, "ReplayParkedEvents")) {}
 
 grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::CallbackServerContext* context,
-                                                                  const v1::CreateSubscriptionRequest* request,
-                                                                  v1::CreateSubscriptionResponse* response) {
+                                                                  const grpc::ByteBuffer* bytes,
+                                                                  grpc::ByteBuffer* response) {
+  const RawRequest<v1::CreateSubscriptionRequest> request(*bytes);
   auto* const call = new DeferredCall<v1::CreateSubscriptionResponse>(
       environment_, *response, request->subscription().name(), *context, create_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::StatusOr<NewSubscription> checked = CheckRequest(*request, environment_.clock.Now()); !checked.ok()) {
     call->Refuse(checked.status());
   } else if (absl::Status status = call->caller().MaySeeEvents(request->subscription().filter()); !status.ok()) {
@@ -67,11 +69,12 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(grpc::Callback
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackServerContext* context,
-                                                               const v1::GetSubscriptionRequest* request,
-                                                               v1::GetSubscriptionResponse* response) {
+                                                               const grpc::ByteBuffer* bytes,
+                                                               grpc::ByteBuffer* response) {
+  const RawRequest<v1::GetSubscriptionRequest> request(*bytes);
   auto* const call =
       new DeferredCall<v1::GetSubscriptionResponse>(environment_, *response, request->name(), *context, get_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -82,11 +85,12 @@ grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(grpc::CallbackSer
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackServerContext* context,
-                                                                 const v1::ListSubscriptionsRequest* request,
-                                                                 v1::ListSubscriptionsResponse* response) {
+                                                                 const grpc::ByteBuffer* bytes,
+                                                                 grpc::ByteBuffer* response) {
+  const RawRequest<v1::ListSubscriptionsRequest> request(*bytes);
   auto* const call =
       new DeferredCall<v1::ListSubscriptionsResponse>(environment_, *response, "", *context, list_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -103,11 +107,12 @@ grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(grpc::CallbackS
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::CallbackServerContext* context,
-                                                                  const v1::DeleteSubscriptionRequest* request,
-                                                                  v1::DeleteSubscriptionResponse* response) {
+                                                                  const grpc::ByteBuffer* bytes,
+                                                                  grpc::ByteBuffer* response) {
+  const RawRequest<v1::DeleteSubscriptionRequest> request(*bytes);
   auto* const call = new DeferredCall<v1::DeleteSubscriptionResponse>(environment_, *response, request->name(),
                                                                       *context, delete_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckSubscriptionName(request->name(), "name"); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -117,11 +122,12 @@ grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(grpc::Callback
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackServerContext* context,
-                                                                const v1::SeekSubscriptionRequest* request,
-                                                                v1::SeekSubscriptionResponse* response) {
+                                                                const grpc::ByteBuffer* bytes,
+                                                                grpc::ByteBuffer* response) {
+  const RawRequest<v1::SeekSubscriptionRequest> request(*bytes);
   auto* const call =
       new DeferredCall<v1::SeekSubscriptionResponse>(environment_, *response, request->name(), *context, seek_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::StatusOr<LogStart> target = CheckRequest(*request, environment_.clock.Now()); !target.ok()) {
     call->Refuse(target.status());
   } else {
@@ -132,11 +138,12 @@ grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(grpc::CallbackSe
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackServerContext* context,
-                                                                const v1::ListParkedEventsRequest* request,
-                                                                v1::ListParkedEventsResponse* response) {
+                                                                const grpc::ByteBuffer* bytes,
+                                                                grpc::ByteBuffer* response) {
+  const RawRequest<v1::ListParkedEventsRequest> request(*bytes);
   auto* const call = new DeferredCall<v1::ListParkedEventsResponse>(environment_, *response, request->subscription(),
                                                                     *context, list_parked_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {
@@ -148,11 +155,12 @@ grpc::ServerUnaryReactor* SubscriptionService::ListParkedEvents(grpc::CallbackSe
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::ReplayParkedEvents(grpc::CallbackServerContext* context,
-                                                                  const v1::ReplayParkedEventsRequest* request,
-                                                                  v1::ReplayParkedEventsResponse* response) {
+                                                                  const grpc::ByteBuffer* bytes,
+                                                                  grpc::ByteBuffer* response) {
+  const RawRequest<v1::ReplayParkedEventsRequest> request(*bytes);
   auto* const call = new DeferredCall<v1::ReplayParkedEventsResponse>(environment_, *response, request->subscription(),
                                                                       *context, replay_parked_metrics_);
-  if (!call->Admit()) return call;
+  if (!call->Admit(request.status())) return call;
   if (absl::Status status = CheckRequest(*request); !status.ok()) {
     call->Refuse(status);
   } else {

@@ -8,32 +8,33 @@
 namespace aulm::gateway {
 
 // SubscriptionService of the contract: checks requests and hands them to Subscriptions. Thread-safe; callbacks only.
-class SubscriptionService final : public v1::SubscriptionService::CallbackService {
+class SubscriptionService final
+    : public v1::SubscriptionService::WithRawCallbackMethod_CreateSubscription<
+          v1::SubscriptionService::WithRawCallbackMethod_GetSubscription<
+              v1::SubscriptionService::WithRawCallbackMethod_ListSubscriptions<
+                  v1::SubscriptionService::WithRawCallbackMethod_DeleteSubscription<
+                      v1::SubscriptionService::WithRawCallbackMethod_SeekSubscription<
+                          v1::SubscriptionService::WithRawCallbackMethod_ListParkedEvents<
+                              v1::SubscriptionService::WithRawCallbackMethod_ReplayParkedEvents<
+                                  v1::SubscriptionService::Service>>>>>>> {
  public:
   // All arguments outlive the service and its calls.
   SubscriptionService(const CallEnvironment& environment, Subscriptions& subscriptions, RpcMetrics& metrics);
 
-  grpc::ServerUnaryReactor* CreateSubscription(grpc::CallbackServerContext* context,
-                                               const v1::CreateSubscriptionRequest* request,
-                                               v1::CreateSubscriptionResponse* response) override;
-  grpc::ServerUnaryReactor* GetSubscription(grpc::CallbackServerContext* context,
-                                            const v1::GetSubscriptionRequest* request,
-                                            v1::GetSubscriptionResponse* response) override;
-  grpc::ServerUnaryReactor* ListSubscriptions(grpc::CallbackServerContext* context,
-                                              const v1::ListSubscriptionsRequest* request,
-                                              v1::ListSubscriptionsResponse* response) override;
-  grpc::ServerUnaryReactor* DeleteSubscription(grpc::CallbackServerContext* context,
-                                               const v1::DeleteSubscriptionRequest* request,
-                                               v1::DeleteSubscriptionResponse* response) override;
-  grpc::ServerUnaryReactor* SeekSubscription(grpc::CallbackServerContext* context,
-                                             const v1::SeekSubscriptionRequest* request,
-                                             v1::SeekSubscriptionResponse* response) override;
-  grpc::ServerUnaryReactor* ListParkedEvents(grpc::CallbackServerContext* context,
-                                             const v1::ListParkedEventsRequest* request,
-                                             v1::ListParkedEventsResponse* response) override;
-  grpc::ServerUnaryReactor* ReplayParkedEvents(grpc::CallbackServerContext* context,
-                                               const v1::ReplayParkedEventsRequest* request,
-                                               v1::ReplayParkedEventsResponse* response) override;
+  grpc::ServerUnaryReactor* CreateSubscription(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                               grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* GetSubscription(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                            grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListSubscriptions(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                              grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* DeleteSubscription(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                               grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* SeekSubscription(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ListParkedEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                             grpc::ByteBuffer* response) override;
+  grpc::ServerUnaryReactor* ReplayParkedEvents(grpc::CallbackServerContext* context, const grpc::ByteBuffer* bytes,
+                                               grpc::ByteBuffer* response) override;
 
  private:
   const CallEnvironment environment_;

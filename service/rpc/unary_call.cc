@@ -31,7 +31,7 @@ UnaryCall::UnaryCall(const CallEnvironment& environment, grpc::CallbackServerCon
   answer_by_ = start_ + allowed - std::min(kMargin, std::max(absl::ZeroDuration(), allowed / 2));
 }
 
-bool UnaryCall::Admit() {
+bool UnaryCall::Admit(const absl::Status& readable) {
   const absl::StatusOr<Caller*> caller = callers_.Identify(context_);
   if (!caller.ok()) {
     Refuse(caller.status());
@@ -42,10 +42,15 @@ bool UnaryCall::Admit() {
     Refuse(std::move(status));
     return false;
   }
+  if (!readable.ok()) {
+    Refuse(readable);
+    return false;
+  }
   return true;
 }
 
 void UnaryCall::End(const absl::Status& status) {
+  if (status.ok()) WriteResponse();
   const grpc::Status converted = ToGrpcStatus(status);
   AddErrorTrailers(status, context_);
   const absl::Duration took = clock_.Now() - start_;

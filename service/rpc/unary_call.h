@@ -1,10 +1,13 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
 #include "grpcpp/server_context.h"
+#include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "service/base/clock.h"
 #include "service/base/log.h"
@@ -22,8 +25,8 @@ struct CallEnvironment {
 };
 
 // What every unary method does around its own work: who calls and whether it may, the deadline, the status and its
-// trailers, the log line, the metrics. A method derives from it, asks Admit before anything else, starts its work, and
-// ends with End. It deletes itself when gRPC is through with it.
+// trailers, the log line, the metrics. A method derives from UnaryCallOf below, asks Admit before anything else, starts
+// its work, and ends with End. It deletes itself when gRPC is through with it.
 class UnaryCall : public grpc::ServerUnaryReactor {
  public:
   // All arguments outlive the call.
@@ -36,9 +39,10 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   // not its own library's bare DEADLINE_EXCEEDED. A call shorter than 100 ms keeps half its time.
   absl::Time answer_by() const { return answer_by_; }
 
-  // The gate: finds out who calls, and whether it may call this method at all. False: it may not, and the call has been
-  // refused with CALLER_UNKNOWN or CALLER_NOT_ALLOWED.
-  bool Admit();
+  // The gate: finds out who calls, whether it may call this method at all, and only then whether its request could be
+  // read: `readable` is what ReadRequest said. False: the call has been refused, with CALLER_UNKNOWN,
+  // CALLER_NOT_ALLOWED or `readable`.
+  bool Admit(const absl::Status& readable);
 
   // Who calls; after Admit.
   Caller& caller() { return *caller_; }
@@ -51,6 +55,9 @@ class UnaryCall : public grpc::ServerUnaryReactor {
 
   // Ends the call: exactly once, on any thread, never under a lock that OnDone needs. Fill the response before.
   void End(const absl::Status& status);
+
+  // Puts the response on the wire, of a call that ends well. Runs inside End.
+  virtual void WriteResponse() = 0;
 
   // The call's own fields for its log line; the status and the time taken are there already. Runs inside End.
   virtual void Describe(LogLine& line) const = 0;
@@ -79,6 +86,30 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   absl::Time answer_by_;
   Span span_;
   Caller* caller_ = nullptr;
+};
+
+// A call whose response is a `Response`. Every unary method is raw, one whose request and response are bytes to gRPC,
+// so that a request which cannot be read is told what is wrong with it (ReadRequest). `Base` is UnaryCall, or what
+// several methods put between.
+template <typename Response, typename Base = UnaryCall>
+class UnaryCallOf : public Base {
+ public:
+  // `bytes` is where the response goes: gRPC's until the call is done. The rest is for `Base`.
+  template <typename... Arguments>
+  explicit UnaryCallOf(grpc::ByteBuffer& bytes, Arguments&&... arguments)
+      : Base(std::forward<Arguments>(arguments)...), bytes_(bytes) {}
+
+ protected:
+  Response& response() { return response_; }
+
+ private:
+  void WriteResponse() final {
+    bool owned;
+    grpc::SerializationTraits<Response>::Serialize(response_, &bytes_, &owned);
+  }
+
+  grpc::ByteBuffer& bytes_;
+  Response response_;
 };
 
 }  // namespace aulm::gateway

@@ -1,12 +1,11 @@
 #include "tests/integration/callers/contract_calls.h"
 
-#include <grpcpp/generic/generic_stub.h>
-
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "aulm/gateway/v1/quota_service.grpc.pb.h"
 #include "aulm/gateway/v1/session_service.grpc.pb.h"
 #include "aulm/gateway/v1/subscription_service.grpc.pb.h"
+#include "tests/support/raw_call.h"
 
 namespace aulm::gateway {
 namespace {
@@ -37,25 +36,10 @@ grpc::Status Subscribe(const std::shared_ptr<grpc::Channel>& channel, grpc::Clie
   return grpc::Status::OK;
 }
 
-grpc::ByteBuffer Empty() {
-  const grpc::Slice nothing;
-  return grpc::ByteBuffer(&nothing, 1);
-}
-
 // grpc.health.v1.Health/Check with an empty request.
 grpc::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel, grpc::ClientContext& context,
                          const std::string&) {
-  grpc::GenericStub stub(channel);
-  grpc::CompletionQueue queue;
-  const auto call = stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", Empty(), &queue);
-  call->StartCall();
-  grpc::ByteBuffer response;
-  grpc::Status status;
-  call->Finish(&response, &status, nullptr);
-  void* tag;
-  bool ok;
-  queue.Next(&tag, &ok);
-  return status;
+  return CallWithBytes(channel, "/grpc.health.v1.Health/Check", "", context);
 }
 
 std::map<std::string, ContractCall> Make() {

@@ -1,7 +1,6 @@
 // Every row of the error table, over the wire: aulm's answer goes in at one end, the gRPC status comes out at the
 // other.
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 
 #include <map>
 #include <set>
@@ -12,6 +11,7 @@
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
 #include "tests/integration/gateway/gateway_fixture.h"
+#include "tests/support/raw_call.h"
 
 namespace aulm::gateway {
 namespace {
@@ -103,20 +103,10 @@ class UnreadableSendTest : public GatewayTest {
  protected:
   // What SendText or SendImage says to these bytes.
   SeenError Send(const std::string& method, const std::string& bytes) {
-    grpc::GenericStub stub(grpc::CreateChannel(gateway_->grpc_address(), grpc::InsecureChannelCredentials()));
     grpc::ClientContext context;
     SetLimit(context);
-    grpc::CompletionQueue queue;
-    const grpc::Slice slice(bytes);
-    const auto call = stub.PrepareUnaryCall(&context, absl::StrCat("/aulm.gateway.v1.MessagingService/", method),
-                                            grpc::ByteBuffer(&slice, 1), &queue);
-    call->StartCall();
-    grpc::ByteBuffer response;
-    grpc::Status status;
-    call->Finish(&response, &status, this);
-    void* tag;
-    bool ok;
-    queue.Next(&tag, &ok);
+    const grpc::Status status =
+        CallWithBytes(channel_, absl::StrCat("/aulm.gateway.v1.MessagingService/", method), bytes, context);
     message_ = status.error_message();
     return See(status, context);
   }
