@@ -417,6 +417,7 @@ absl::Status App::Parts::StartWebhooks(const Settings& settings) {
       std::make_unique<WebhookService>(options, std::move(webhook_accounts_), clock_, *webhook_log_, *webhook_metrics_);
   HttpServerOptions server;
   server.name = "webhook";
+  server.setting = "GATEWAY_WEBHOOK_LISTEN";
   server.address = ToString(settings.webhook.address);
   server.limits.body_bytes = settings.limits.webhook_body_bytes;
   server.limits.connections = settings.limits.webhook_connections;
@@ -453,6 +454,7 @@ absl::Status App::Parts::StartAdmin(const Settings& settings) {
   admin_service_ = std::make_unique<AdminService>(readiness_, metrics, admin_page_.get());
   HttpServerOptions server;
   server.name = "admin";
+  server.setting = "GATEWAY_ADMIN_LISTEN";
   server.address = ToString(settings.admin.address);
   server.limits.connections = 64;
   server.limits.body_bytes = 4 << 10;  // a token at most

@@ -40,7 +40,7 @@ absl::StatusOr<tcp::endpoint> Resolve(absl::string_view name, absl::string_view 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<HttpListener>> HttpListener::Listen(absl::string_view name, absl::string_view address,
-                                                                   const HttpLimits& limits,
+                                                                   absl::string_view setting, const HttpLimits& limits,
                                                                    std::vector<std::shared_ptr<HttpWorker>> workers) {
   absl::StatusOr<tcp::endpoint> endpoint = Resolve(name, address, workers.front()->io());
   if (!endpoint.ok()) return endpoint.status();
@@ -55,8 +55,8 @@ absl::StatusOr<std::shared_ptr<HttpListener>> HttpListener::Listen(absl::string_
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("cannot listen for ", name, " on ", address, ": ", error.message(), ". Choose a free address"));
+    return absl::FailedPreconditionError(absl::StrCat("cannot listen for ", name, " on ", address, ": ",
+                                                      error.message(), ". Set ", setting, " to a free address"));
   }
   return listener;
 }

@@ -23,7 +23,7 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
   // Binds and listens. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION, as HttpServer::Start tells.
   static absl::StatusOr<std::shared_ptr<HttpListener>> Listen(absl::string_view name, absl::string_view address,
-                                                              const HttpLimits& limits,
+                                                              absl::string_view setting, const HttpLimits& limits,
                                                               std::vector<std::shared_ptr<HttpWorker>> workers);
 
   HttpListener(absl::string_view name, std::vector<std::shared_ptr<HttpWorker>> workers);

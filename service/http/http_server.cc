@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(HttpServerOptions 
     workers.push_back(std::make_shared<HttpWorker>(share, connections, service));
   }
   absl::StatusOr<std::shared_ptr<HttpListener>> listener =
-      HttpListener::Listen(options.name, options.address, options.limits, workers);
+      HttpListener::Listen(options.name, options.address, options.setting, options.limits, workers);
   if (!listener.ok()) return listener.status();
   (*listener)->SetTls(std::move(tls));
   for (const auto& worker : workers) worker->Start();

@@ -32,6 +32,8 @@ struct HttpServerOptions {
   std::string name;
   // Host and port: "127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0". Port 0 takes any free port.
   std::string address;
+  // The setting that holds the address, for the message that it cannot be had: "GATEWAY_WEBHOOK_LISTEN".
+  std::string setting = "the setting";
   HttpLimits limits;
   // 1 or 2. Connections are dealt out over the threads, and so are the limits of connections.
   int threads = 1;

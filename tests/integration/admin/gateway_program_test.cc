@@ -211,6 +211,26 @@ TEST_F(GatewayProgramTest, ChecksItsSettingsWithoutStarting) {
   EXPECT_THAT(warned.err, HasSubstr("GATEWAY_GRPC_LISTN: not a variable of the gateway"));
 }
 
+TEST_F(GatewayProgramTest, NamesTheSettingOfAnAddressThatIsInUse) {
+  const GatewayProcess first = Start({});
+  const std::map<std::string, std::string> addresses = {{"GATEWAY_GRPC_LISTEN", first.grpc_address()},
+                                                        {"GATEWAY_WEBHOOK_LISTEN", first.webhook_address()},
+                                                        {"GATEWAY_ADMIN_LISTEN", first.admin_address()}};
+  for (const auto& [setting, address] : addresses) {
+    std::map<std::string, std::string> environment = {{"AULM_API_KEY", "alm_sk_test_canary"},
+                                                      {"AULM_WEBHOOK_SECRET", "whsec_canary"},
+                                                      {"GATEWAY_STORE", absl::StrCat("sqlite://", folder_, "/other")},
+                                                      {"GATEWAY_GRPC_LISTEN", "127.0.0.1:0"},
+                                                      {"GATEWAY_WEBHOOK_LISTEN", "127.0.0.1:0"},
+                                                      {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:0"}};
+    environment[setting] = address;
+    const Ended second = Run({}, environment);
+    EXPECT_EQ(second.status, 1);
+    EXPECT_THAT(second.err, HasSubstr(absl::StrCat(" on ", address)));
+    EXPECT_THAT(second.err, HasSubstr(absl::StrCat("Set ", setting, " to ")));
+  }
+}
+
 TEST_F(GatewayProgramTest, ServesThePageAndItsOverview) {
   const GatewayProcess gateway = Start({});
   RawHttpClient client(gateway.admin_address());
