@@ -101,15 +101,13 @@ Paces MakePaces(const config::v1::Pacing& pacing, Problems& problems) {
   for (int i = 0; i < pacing.sessions_size(); ++i) {
     const config::v1::SessionPacing& given = pacing.sessions(i);
     const std::string path = absl::StrCat("pacing.sessions[", i, "]");
-    if (!IsUuid(given.session_id())) {
-      problems.Add(absl::StrCat(path, ".session_id"), "is no UUID", "copy it from aulm's dashboard");
-      continue;
-    }
+    const bool named = IsUuid(given.session_id());
+    if (!named) problems.Add(absl::StrCat(path, ".session_id"), "is no UUID", "copy it from aulm's dashboard");
     Pace pace = paces.general;
     PaceReader reader(path, problems);
     reader.Read(given, pace);
     reader.ReadActiveSince(given.active_since(), pace);
-    if (!paces.by_session.emplace(absl::AsciiStrToLower(given.session_id()), pace).second) {
+    if (named && !paces.by_session.emplace(absl::AsciiStrToLower(given.session_id()), pace).second) {
       problems.Add(absl::StrCat(path, ".session_id"), "stands there twice", "give each session one entry");
     }
   }

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kLongestName = 64;
 constexpr size_t kMostSlips = 2;
+constexpr size_t kLettersForASlip = 3;  // or every short word would be near another
 
 // Additions, omissions, changes and swaps of neighbours that lead from `a` to `b`.
 size_t Slips(absl::string_view a, absl::string_view b) {
@@ -34,9 +35,10 @@ size_t Slips(absl::string_view a, absl::string_view b) {
 absl::string_view ClosestName(absl::string_view written, const std::vector<absl::string_view>& known) {
   if (written.size() < 3 || written.size() > kLongestName) return {};
   absl::string_view closest;
-  size_t fewest = kMostSlips + 1;
+  const size_t most = std::min(kMostSlips, written.size() / kLettersForASlip);
+  size_t fewest = most + 1;
   for (const absl::string_view name : known) {
-    const size_t slips = absl::StartsWith(name, written) ? kMostSlips : Slips(written, name);
+    const size_t slips = absl::StartsWith(name, written) ? most : Slips(written, name);
     if (slips < fewest) {
       fewest = slips;
       closest = name;

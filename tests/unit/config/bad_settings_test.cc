@@ -70,6 +70,11 @@ const BadSettings kTable[] = {
     {R"({"pacing": {"sessions": [{"session_id": "x"}]}})",
      {},
      "pacing.sessions[0].session_id: is no UUID: copy it from aulm's dashboard"},
+    {R"({"pacing": {"sessions": [{"active_since": "soon", "burst": 0}]}})",
+     {},
+     "pacing.sessions[0].session_id: is no UUID: copy it from aulm's dashboard\n"
+     "pacing.sessions[0].burst: is 0: give 1 to 1000\n"
+     "pacing.sessions[0].active_since: is no day: write it as 2026-01-31"},
     {R"({"pacing": {"sessions": [{"session_id": "11111111-2222-3333-4444-555555555555", "active_since": "soon"}]}})",
      {},
      "pacing.sessions[0].active_since: is no day: write it as 2026-01-31"},

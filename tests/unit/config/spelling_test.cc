@@ -23,6 +23,9 @@ TEST(SpellingTest, FindsNothingWhereNothingIsNear) {
   EXPECT_EQ(ClosestName("pacing", kNames), "");
   EXPECT_EQ(ClosestName("", kNames), "");
   EXPECT_EQ(ClosestName("ur", kNames), "");
+  EXPECT_EQ(ClosestName("foo", {"log", "for"}), "for");
+  EXPECT_EQ(ClosestName("foo", {"log"}), "");  // two of three letters are others
+  EXPECT_EQ(ClosestName("lgo", {"log"}), "log");
 }
 
 }  // namespace
