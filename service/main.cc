@@ -21,6 +21,7 @@
 #include "service/config/describe_settings.h"
 #include "service/config/environment.h"
 #include "service/config/load_settings.h"
+#include "service/rpc/library_log.h"
 
 namespace {
 
@@ -164,10 +165,11 @@ int main(int argc, char** argv) {
   RaiseDescriptorLimit();
   const sigset_t stop_signals = BlockStopSignals();
   StartLog(settings->log_level);
+  RouteLibraryLogs();
   for (const std::string& warning : settings->warnings) LogLine(LogLevel::kWarn, "setting").Field("message", warning);
   absl::StatusOr<std::unique_ptr<App>> app = App::Start(*settings);
   if (!app.ok()) {
-    std::fprintf(stderr, "aulm-gateway cannot start: %s\n", std::string(app.status().message()).c_str());
+    LogLine(LogLevel::kError, "cannot_start").Field("message", app.status().message());
     StopLog();
     return kExitCannotStart;
   }
