@@ -60,7 +60,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& file, Use use) {
   sqlite3* db = nullptr;
   const int code = sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, nullptr);
   if (code != SQLITE_OK) {
-    absl::Status status = SqliteStatus(db, code, absl::StrCat("opening ", file));
+    absl::Status status = SqliteStatus(db, code);
     sqlite3_close(db);
     return status;
   }
@@ -90,7 +90,7 @@ absl::StatusOr<Statement> Connection::Prepare(absl::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int code =
       sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (code != SQLITE_OK) return SqliteStatus(db_, code, absl::StrCat(sql, ": ", sqlite3_errmsg(db_)));
+  if (code != SQLITE_OK) return SqliteStatus(db_, code);
   return Statement(db_, statement);
 }
 
@@ -105,7 +105,7 @@ absl::Status Connection::Prepare(std::initializer_list<std::pair<Statement*, abs
 
 absl::Status Connection::Execute(const std::string& sql) {
   const int code = sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr);
-  if (code != SQLITE_OK) return SqliteStatus(db_, code, absl::StrCat(sql, ": ", sqlite3_errmsg(db_)));
+  if (code != SQLITE_OK) return SqliteStatus(db_, code);
   return absl::OkStatus();
 }
 
@@ -130,7 +130,7 @@ absl::StatusOr<bool> Connection::Checkpoint() {
   const int code = sqlite3_wal_checkpoint_v2(db_, nullptr, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
   // Busy: another connection is checkpointing or recovering. The next one will do it.
   if (code == SQLITE_BUSY) return false;
-  if (code != SQLITE_OK) return SqliteStatus(db_, code, "checkpoint");
+  if (code != SQLITE_OK) return SqliteStatus(db_, code);
   return in_log == copied;
 }
 

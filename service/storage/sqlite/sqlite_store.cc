@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "service/base/log.h"
 #include "service/storage/sqlite/full_check.h"
 #include "service/storage/sqlite/schema.h"
 
@@ -33,6 +34,28 @@ bool HoldsSomething(const std::string& file) {
   return !error && bytes > 0;
 }
 
+// What tells that the folder held a store that is lost; empty where it holds one, or never did. Before its lock is
+// taken.
+absl::string_view LossIn(const std::string& folder, const std::string& file) {
+  std::error_code error;
+  if (HoldsSomething(file)) return {};
+  if (std::filesystem::exists(file, error)) return "gateway.db was there with 0 bytes";
+  if (std::filesystem::exists(absl::StrCat(folder, "/lock"), error)) {
+    return "a gateway has used this folder before, and gateway.db is not there";
+  }
+  return {};
+}
+
+// An empty store where one was expected is a loss that nobody else would notice.
+void TellOfNewStore(const std::string& file, absl::string_view loss) {
+  LogLine line(loss.empty() ? LogLevel::kInfo : LogLevel::kWarn, "store_created");
+  line.Field("file", file);
+  if (loss.empty()) return;
+  line.Field("message", absl::StrCat(loss,
+                                     ": events, request ids and subscriptions begin anew; if that is not meant, "
+                                     "stop the gateway and restore a backup"));
+}
+
 // 64 random bits that are not 0.
 uint64_t RandomNumber(Random& random) {
   const std::string uuid = random.Uuid();
@@ -51,10 +74,13 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
         absl::StrCat("store: there is none in ", folder, "; name the folder that holds gateway.db in store.url"));
   }
   if (absl::Status made = MakeFolder(folder); !made.ok()) return made;
+  const bool is_new = !HoldsSomething(file);
+  const absl::string_view loss = LossIn(folder, file);
   absl::StatusOr<StoreLock> lock = StoreLock::Take(folder);
   if (!lock.ok()) return lock.status();
   std::unique_ptr<SqliteStore> store(new SqliteStore(*std::move(lock), file, random.Uuid(), registry));
   if (absl::Status status = store->OpenTables(RandomNumber(random)); !status.ok()) return status;
+  if (is_new) TellOfNewStore(file, loss);
   // A random beginning, so that no revision of an earlier process comes again; room for a lifetime of writes above it.
   const uint64_t first_revision = (RandomNumber(random) >> 2) | 1;
   if (absl::Status status = store->Start(options, clock, first_revision); !status.ok()) return status;

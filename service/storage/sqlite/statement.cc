@@ -49,7 +49,7 @@ absl::StatusOr<bool> Statement::Step() {
     sqlite3_reset(statement_);
     return false;
   }
-  absl::Status status = SqliteStatus(db_, code, sqlite3_sql(statement_));
+  absl::Status status = SqliteStatus(db_, code);
   sqlite3_reset(statement_);
   return status;
 }
@@ -60,7 +60,7 @@ absl::Status Statement::Run() {
     code = sqlite3_step(statement_);
   } while (code == SQLITE_ROW);
   absl::Status status;
-  if (code != SQLITE_DONE) status = SqliteStatus(db_, code, sqlite3_sql(statement_));
+  if (code != SQLITE_DONE) status = SqliteStatus(db_, code);
   sqlite3_reset(statement_);
   return status;
 }

@@ -127,8 +127,18 @@ TEST_F(StoreTest, FileThatIsNoDatabaseIsRefused) {
 
   const absl::Status status = TryOpen();
 
-  EXPECT_FALSE(status.ok());
-  EXPECT_THAT(status.message(), HasSubstr("restore it from a backup"));
+  EXPECT_EQ(status.message(), absl::StrCat("store: ", DatabaseFile(),
+                                           ": file is not a database (sqlite 26); it is damaged, or was never a store: "
+                                           "restore it from a backup, or name another folder in store.url"));
+}
+
+TEST_F(StoreTest, FailedStatementIsToldInSqlitesWordsAlone) {
+  Open();
+  Close();
+  absl::StatusOr<Connection> connection = Connection::Open(DatabaseFile(), Connection::Use::kReader);
+  ASSERT_TRUE(connection.ok()) << connection.status();
+  EXPECT_EQ(connection->Execute("SELECT 1 FROM nowhere").message(),
+            absl::StrCat("store: ", DatabaseFile(), ": no such table: nowhere (sqlite 1)"));
 }
 
 TEST_F(StoreTest, WholeStoreChecksOut) {
