@@ -499,7 +499,7 @@ void App::Parts::Stop() {
   if (webhook_server_ != nullptr) webhook_server_->Stop(kWebhookGrace);
   if (sent_messages_ != nullptr) sent_messages_->Close();
   if (event_service_ != nullptr) event_service_->Drain();
-  if (grpc_ != nullptr) grpc_->Shutdown(kCallGrace);
+  if (grpc_ != nullptr) grpc_->Shutdown(kCallGrace, *rpc_metrics_);
   if (subscriptions_ != nullptr) subscriptions_->Stop();
   if (hub_ != nullptr) hub_->Stop();
   if (transport_ != nullptr) transport_->Stop();

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "grpc/grpc.h"
 #include "grpcpp/ext/channelz_service_plugin.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/health_check_service_interface.h"
@@ -21,6 +25,10 @@ namespace {
 constexpr int kMaxReceiveBytes = 8 << 20;
 // Whoever connects and says nothing, or shakes hands slowly, is let go; gRPC's own default is 2 minutes.
 constexpr int kHandshakeTimeoutMs = 10'000;
+
+// At the end, how long a connection without calls may take to go by itself, and how often that is looked at.
+constexpr absl::Duration kGoodbye = absl::Milliseconds(200);
+constexpr absl::Duration kLookInterval = absl::Milliseconds(10);
 
 // gRPC's reflection joins every server of a program that it is linked to: where it is not wanted it must be taken out.
 class WithoutPlugin final : public grpc::ServerBuilderOption {
@@ -87,7 +95,9 @@ absl::StatusOr<std::unique_ptr<GrpcServer>> GrpcServer::Start(const GrpcServerOp
 }
 
 GrpcServer::~GrpcServer() {
-  if (server_ != nullptr) Shutdown(absl::ZeroDuration());
+  if (server_ == nullptr || shut_down_) return;
+  server_->Shutdown(std::chrono::system_clock::now());
+  server_->Wait();
 }
 
 void GrpcServer::SetServing(bool serving) {
@@ -96,11 +106,26 @@ void GrpcServer::SetServing(bool serving) {
   for (const NamedService& named : services_) health->SetServingStatus(named.name, serving);
 }
 
-void GrpcServer::Shutdown(absl::Duration grace) {
+void GrpcServer::Shutdown(absl::Duration grace, const RpcMetrics& calls) {
   if (shut_down_) return;
   shut_down_ = true;
-  server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
-  server_->Wait();
+  absl::Notification ended;
+  std::thread ending([&] {
+    server_->Shutdown(std::chrono::system_clock::now() + absl::ToChronoMilliseconds(grace));
+    server_->Wait();
+    ended.Notify();
+  });
+  // gRPC offers a deadline for calls and connections alike. A server that is shutting down takes no new call, so once
+  // there is none it stays so.
+  absl::Time quiet_since = absl::Now();
+  while (!ended.WaitForNotificationWithTimeout(kLookInterval)) {
+    if (calls.under_way() > 0) {
+      quiet_since = absl::Now();
+    } else if (absl::Now() - quiet_since >= kGoodbye) {
+      grpc_server_cancel_all_calls(server_->c_server());
+    }
+  }
+  ending.join();
 }
 
 }  // namespace aulm::gateway

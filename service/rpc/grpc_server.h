@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "grpcpp/security/server_credentials.h"
 #include "grpcpp/server.h"
+#include "service/rpc/rpc_metrics.h"
 
 namespace aulm::gateway {
 
@@ -52,7 +53,9 @@ class GrpcServer {
   void SetServing(bool serving);
 
   // Takes no further calls, waits for those under way, cancels them after `grace`, then waits for them to end. Blocks.
-  void Shutdown(absl::Duration grace);
+  // `calls` counts what is under way: when nothing is, connections are given a moment to go and then closed. By itself
+  // gRPC waits the whole grace for clients that do not answer its GOAWAY.
+  void Shutdown(absl::Duration grace, const RpcMetrics& calls);
 
  private:
   GrpcServer() = default;

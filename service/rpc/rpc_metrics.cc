@@ -24,6 +24,12 @@ size_t Index(grpc::StatusCode code) {
 
 }  // namespace
 
+int64_t RpcMetrics::under_way() const {
+  int64_t calls = 0;
+  for (const auto& method : methods_) calls += method->under_way_;
+  return calls;
+}
+
 absl::string_view CodeName(grpc::StatusCode code) { return kCodeNames[Index(code)]; }
 
 void MethodMetrics::Handled(grpc::StatusCode code, absl::Duration took) {

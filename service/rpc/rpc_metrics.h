@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,11 +21,16 @@ namespace aulm::gateway {
 class MethodMetrics {
  public:
   // A call came in.
-  void Started() { started_->Increment(); }
+  void Started() {
+    ++under_way_;
+    started_->Increment();
+  }
   void MessageReceived() { received_->Increment(); }
   void MessagesSent(double count = 1) { sent_->Increment(count); }
   // A call ended.
   void Handled(grpc::StatusCode code, absl::Duration took);
+  // gRPC is through with a call that was Handled: its answer is on its way.
+  void Done() { --under_way_; }
 
   absl::string_view service() const { return service_; }
   absl::string_view method() const { return method_; }
@@ -31,6 +38,7 @@ class MethodMetrics {
  private:
   friend class RpcMetrics;
 
+  std::atomic<int64_t> under_way_ = 0;
   std::string service_;
   std::string method_;
   prometheus::Counter* started_;
@@ -52,6 +60,9 @@ class RpcMetrics {
   // Makes the series of one method. `service` is the full name, "aulm.gateway.v1.MessagingService". Not thread-safe;
   // the result lives as long as this.
   MethodMetrics& AddMethod(MethodType type, absl::string_view service, absl::string_view method);
+
+  // Calls that were Started and are not Done.
+  int64_t under_way() const;
 
  private:
   prometheus::Family<prometheus::Counter>& started_;

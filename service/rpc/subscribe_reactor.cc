@@ -131,7 +131,10 @@ void SubscribeReactor::OnCancel() {
   for (const State state : {State::kAdmitting, State::kPulling}) FinishFrom(state, Cancelled());
 }
 
-void SubscribeReactor::OnDone() { self_.reset(); }
+void SubscribeReactor::OnDone() {
+  environment_.method_metrics.Done();
+  self_.reset();
+}
 
 bool SubscribeReactor::FinishFrom(State from, const absl::Status& status) {
   bool stalled;

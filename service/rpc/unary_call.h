@@ -76,7 +76,10 @@ class UnaryCall : public grpc::ServerUnaryReactor {
   bool InternalInlineable() final { return true; }
 
  private:
-  void OnDone() final { delete this; }
+  void OnDone() final {
+    metrics_.Done();
+    delete this;
+  }
 
   grpc::CallbackServerContext& context_;
   MethodMetrics& metrics_;

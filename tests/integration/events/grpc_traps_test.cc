@@ -12,10 +12,13 @@
 #include "google/rpc/status.pb.h"
 #include "grpcpp/channel.h"
 #include "gtest/gtest.h"
+#include "prometheus/registry.h"
+#include "service/rpc/grpc_server.h"
 #include "tests/integration/events/collecting_reader.h"
 #include "tests/integration/events/event_server.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_event_log.h"
+#include "tests/support/raw_http_client.h"
 #include "tests/unit/events/sample_events.h"
 
 // What gRPC C++ 1.51 does to streams, each trap with the test that we do not step into it (design: "Known traps").
@@ -86,6 +89,24 @@ TEST(GrpcTrapsTest, ShutdownReturnsWithStreamsAlive) {
   for (const auto& reader : readers) ASSERT_TRUE(reader->WaitForStarted());
   server.Shutdown(absl::Milliseconds(100));
   for (const auto& reader : readers) EXPECT_FALSE(reader->Wait().ok());
+}
+
+// gRPC waits its whole deadline for connections: for a client that does not answer the GOAWAY, and for one that never
+// said anything. Here the deadline is an hour.
+TEST(GrpcTrapsTest, ShutdownDoesNotWaitForConnectionsThatHaveNoCall) {
+  prometheus::Registry registry;
+  RpcMetrics calls(registry);
+  calls.AddMethod(RpcMetrics::MethodType::kUnary, "a.Service", "Never");
+  GrpcServerOptions options;
+  options.address = "127.0.0.1:0";
+  options.credentials = grpc::InsecureServerCredentials();
+  auto server = GrpcServer::Start(options, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  const RawHttpClient silent((*server)->address());
+  RawHttpClient idle((*server)->address());
+  idle.Send(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33));  // and empty SETTINGS
+  idle.ReadExactly(9);
+  (*server)->Shutdown(absl::Hours(1), calls);
 }
 
 TEST(GrpcTrapsTest, ShutdownReturnsWhileStreamsAreBeingAdmitted) {
