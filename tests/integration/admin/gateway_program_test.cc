@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include <boost/json/parse.hpp>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -228,6 +230,55 @@ TEST_F(GatewayProgramTest, NamesTheSettingOfAnAddressThatIsInUse) {
     EXPECT_EQ(second.status, 1);
     EXPECT_THAT(second.err, HasSubstr(absl::StrCat(" on ", address)));
     EXPECT_THAT(second.err, HasSubstr(absl::StrCat("Set ", setting, " to ")));
+  }
+}
+
+// The line of the log about a new store; empty when there is none.
+std::string StoreCreated(const std::string& log) {
+  for (const absl::string_view line : absl::StrSplit(log, '\n')) {
+    if (absl::StrContains(line, "\"event\":\"store_created\"")) return std::string(line);
+  }
+  return "";
+}
+
+TEST_F(GatewayProgramTest, SaysWhenItsStoreIsNewAndWhatThatMeans) {
+  const auto log_of_a_run = [this] {
+    std::filesystem::remove(absl::StrCat(folder_, "/gateway.log"));
+    GatewayProcess gateway = Start({{"GATEWAY_STORE", absl::StrCat("sqlite://", folder_, "/s")}});
+    gateway.process().Signal(SIGTERM);
+    EXPECT_EQ(gateway.process().Wait(kLimit).value_or(-1), 0);
+    return ReadFile("gateway.log");
+  };
+  const std::string first = StoreCreated(log_of_a_run());
+  EXPECT_THAT(first, HasSubstr("\"level\":\"info\""));
+  EXPECT_THAT(first, HasSubstr(absl::StrCat("\"file\":\"", folder_, "/s/gateway.db\"")));
+  EXPECT_EQ(StoreCreated(log_of_a_run()), "");
+
+  std::filesystem::remove(absl::StrCat(folder_, "/s/gateway.db-wal"));
+  std::filesystem::resize_file(absl::StrCat(folder_, "/s/gateway.db"), 0);
+  const std::string emptied = StoreCreated(log_of_a_run());
+  EXPECT_THAT(emptied, HasSubstr("\"level\":\"warn\""));
+  EXPECT_THAT(emptied, HasSubstr("gateway.db was there with 0 bytes"));
+
+  std::filesystem::remove(absl::StrCat(folder_, "/s/gateway.db"));
+  EXPECT_THAT(StoreCreated(log_of_a_run()), HasSubstr("a gateway has used this folder before"));
+}
+
+// gRPC's complaints of its own are lines of our log, too.
+TEST_F(GatewayProgramTest, WritesNothingButJsonOnceItsSettingsAreRead) {
+  const GatewayProcess first = Start({});
+  const Ended second = Run({}, {{"AULM_API_KEY", "alm_sk_test_canary"},
+                                {"AULM_WEBHOOK_SECRET", "whsec_canary"},
+                                {"GATEWAY_STORE", absl::StrCat("sqlite://", folder_, "/other")},
+                                {"GATEWAY_GRPC_LISTEN", first.grpc_address()},
+                                {"GATEWAY_WEBHOOK_LISTEN", "127.0.0.1:0"},
+                                {"GATEWAY_ADMIN_LISTEN", "127.0.0.1:0"}});
+  EXPECT_THAT(second.err, HasSubstr("\"event\":\"library\",\"library\":\"grpc\""));
+  EXPECT_THAT(second.err, HasSubstr("\"event\":\"cannot_start\""));
+  for (const absl::string_view line : absl::StrSplit(second.err, '\n', absl::SkipEmpty())) {
+    boost::system::error_code error;
+    boost::json::parse({line.data(), line.size()}, error);
+    EXPECT_FALSE(error) << line;
   }
 }
 
