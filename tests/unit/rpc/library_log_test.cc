@@ -50,7 +50,9 @@ TEST(LibraryLogTest, WhatGrpcSaysIsALineAndAFloodOfItIsCounted) {
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // as grpc_init does
   RouteLibraryLogs();
   const StandardError written;
-  size_t said = 0;
+  gpr_log(GPR_ERROR, "Error parsing metadata: error=bad key=k value=what was sent");
+  EXPECT_THAT(written.Read(), testing::HasSubstr("error=bad key=k\","));
+  size_t said = 1;
   do {
     gpr_log(GPR_ERROR, "a \"broken\" handshake");
     ++said;
