@@ -73,8 +73,8 @@ TEST(ReadEventsTest, AnAnswerComesBeforeTheDeadlineAlsoWhenTheStoreHangs) {
   FakeEventLog log;
   EventServer::Options options;
   options.hub.read_threads = 1;
+  absl::Notification release;  // outlives the server's threads
   EventServer server(log, options);
-  absl::Notification release;
   server.hub.Post([&release] { release.WaitForNotification(); });
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(400));
@@ -89,8 +89,8 @@ TEST(ReadEventsTest, ShutdownDoesNotWaitForAStoreThatHangs) {
   FakeEventLog log;
   EventServer::Options options;
   options.hub.read_threads = 1;
+  absl::Notification working, release;  // outlive the server's threads
   EventServer server(log, options);
-  absl::Notification working, release;
   server.hub.Post([&] {
     working.Notify();
     release.WaitForNotification();
