@@ -14,6 +14,7 @@ namespace {
 
 // A time in the future says nothing of the past.
 constexpr absl::Duration kClocksDiffer = absl::Minutes(1);
+constexpr int kQuickLookups = 3;
 
 }  // namespace
 
@@ -27,25 +28,26 @@ AppendPipeline::AppendPipeline(Options options, NatsConnection& connection, Cloc
       metrics_(metrics),
       head_(std::move(head)),
       earliest_(std::move(earliest)),
+      quick_lookups_(connection, clock, options_.quick_timeout),
       lookups_(connection, clock, options_.try_timeout),
       publishes_(connection, clock, options_.try_timeout),
       marks_(connection, clock, options_.try_timeout) {}
 
 absl::Status AppendPipeline::Start() {
-  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) {
+  for (BulkRequests* requests : AllRequests()) {
     if (absl::Status failed = requests->Start(); !failed.ok()) return failed;
   }
   return absl::OkStatus();
 }
 
 void AppendPipeline::OnDisconnected() {
-  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) {
+  for (BulkRequests* requests : AllRequests()) {
     requests->FailAll(absl::UnavailableError("nats: the connection broke"));
   }
 }
 
 void AppendPipeline::Stop() {
-  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) requests->Stop();
+  for (BulkRequests* requests : AllRequests()) requests->Stop();
 }
 
 void AppendPipeline::Append(NewEvent event, EventLog::AppendCallback done) {
@@ -103,19 +105,20 @@ std::string AppendPipeline::DeliverySubject(const Item& item) const {
 void AppendPipeline::LookUp(const ItemPtr& item) {
   item->step = Step::kLookingUp;
   item->retry = false;
-  lookups_.Send(absl::StrCat("$JS.API.DIRECT.GET.", options_.deliveries_stream, ".", DeliverySubject(*item)), {}, "",
-                [this, item](absl::StatusOr<NatsMessage> answer) {
-                  uint64_t number = 0;
-                  if (!answer.ok()) {
-                    OnLookedUp(item, answer.status());
-                  } else if (absl::SimpleAtoi(answer->data(), &number)) {
-                    OnLookedUp(item, number);
-                  } else if (answer->Header("Status") == "404") {
-                    OnLookedUp(item, uint64_t{0});
-                  } else {
-                    OnLookedUp(item, absl::UnavailableError("nats: the delivery's mark cannot be read"));
-                  }
-                });
+  BulkRequests& lookups = ++item->lookups <= kQuickLookups ? quick_lookups_ : lookups_;
+  lookups.Send(absl::StrCat("$JS.API.DIRECT.GET.", options_.deliveries_stream, ".", DeliverySubject(*item)), {}, "",
+               [this, item](absl::StatusOr<NatsMessage> answer) {
+                 uint64_t number = 0;
+                 if (!answer.ok()) {
+                   OnLookedUp(item, answer.status());
+                 } else if (absl::SimpleAtoi(answer->data(), &number)) {
+                   OnLookedUp(item, number);
+                 } else if (answer->Header("Status") == "404") {
+                   OnLookedUp(item, uint64_t{0});
+                 } else {
+                   OnLookedUp(item, absl::UnavailableError("nats: the delivery's mark cannot be read"));
+                 }
+               });
 }
 
 void AppendPipeline::OnLookedUp(const ItemPtr& item, absl::StatusOr<uint64_t> sequence) {
@@ -247,7 +250,7 @@ void AppendPipeline::NoteConnection(absl::Time now) {
 }
 
 void AppendPipeline::Tick() {
-  for (BulkRequests* requests : {&lookups_, &publishes_, &marks_}) requests->Tick();
+  for (BulkRequests* requests : AllRequests()) requests->Tick();
   const absl::Time now = clock_.Now();
   metrics_.SetQueued(open_);
   NoteConnection(now);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -38,6 +39,8 @@ class AppendPipeline {
     // The time that an append may take; aulm waits "a few seconds".
     absl::Duration limit = absl::Milliseconds(4500);
     absl::Duration try_timeout = absl::Milliseconds(1500);
+    // The first lookups of an append wait no longer: any copy of the bucket may be asked, also one whose server hangs.
+    absl::Duration quick_timeout = absl::Milliseconds(300);
     // With no connection for so long, appends are refused at once.
     absl::Duration patience = absl::Seconds(1);
   };
@@ -87,6 +90,7 @@ class AppendPipeline {
     absl::Time begun;
     Step step = Step::kReady;
     int tries = 0;  // publishes
+    int lookups = 0;
     bool retry = false;
     bool duplicate = false;
     uint64_t sequence = 0;
@@ -108,6 +112,7 @@ class AppendPipeline {
   void AnswerFollowed();
   void Finish(const ItemPtr& item, absl::StatusOr<Appended> result);
   std::string DeliverySubject(const Item& item) const;
+  std::array<BulkRequests*, 4> AllRequests() { return {&quick_lookups_, &lookups_, &publishes_, &marks_}; }
 
   const Options options_;
   NatsConnection& connection_;
@@ -122,7 +127,7 @@ class AppendPipeline {
   std::atomic<size_t> open_bytes_{0};
 
   // Of the loop.
-  BulkRequests lookups_, publishes_, marks_;
+  BulkRequests quick_lookups_, lookups_, publishes_, marks_;
   absl::Time down_since_ = absl::InfiniteFuture();
   std::deque<ItemPtr> by_age_;          // all, the oldest first; those that are done go when they come to the front
   std::deque<ItemPtr> unpublished_;     // in the order in which they are to be published
