@@ -222,6 +222,7 @@ class SubscribeTest(ClientTest):
         self.assertEqual(raised.exception.code, grpc.StatusCode.PERMISSION_DENIED)
 
     def test_durable_position_is_acknowledged_and_repeats_are_left_out(self) -> None:
+        self.gateway.mode = v1.SUBSCRIPTION_MODE_CURSOR
         self.gateway.acknowledging = lambda: BARE if len(self.gateway.subscriptions) < 2 else None
         self.gateway.streams = [
             broken(batch("2", event("1"), event("2"))),
@@ -304,10 +305,25 @@ class SubscribeTest(ClientTest):
         with self.assertRaises(InterruptedError):
             follower.run(lambda event: self._raise() if event.cursor == b"2" else None)
 
+    def test_takeover_is_asked_for_until_it_is_had(self) -> None:
+        self.gateway.mode = v1.SUBSCRIPTION_MODE_CURSOR
+        self.gateway.streams = [broken(), stream_of(started("0"), drain("0", 0)), stream_of(batch("1", event("1")))]
+        self.cursors(1, v1.SubscribeEventsRequest(subscription="orders", take_over=True))
+        self.assertEqual([request.take_over for request in self.gateway.subscriptions], [True, True, False])
+
     def test_shared_subscription_is_no_followers(self) -> None:
-        self.gateway.streams = [stream_of(shared("1", "a"))]
         with self.assertRaisesRegex(CallError, "SUBSCRIPTION_MODE: .*orders has mode SHARED: use Client.consume"):
             self.cursors(1, v1.SubscribeEventsRequest(subscription="orders"))
+        self.assertEqual(self.gateway.subscriptions, [])  # nothing was handed out
+
+    def test_mode_is_asked_for_as_long_as_the_gateway_is_away(self) -> None:
+        told: list[CallError] = []
+        self.gateway.mode = v1.SUBSCRIPTION_MODE_CURSOR
+        self.gateway.finding = lambda: None if told else BARE
+        self.gateway.streams = [stream_of(batch("1", event("1")))]
+        notices = Notices(interrupted=lambda error, _: told.append(error))
+        self.cursors(1, v1.SubscribeEventsRequest(subscription="orders"), notices=notices)
+        self.assertEqual([error.code for error in told], [UNAVAILABLE])
 
     def test_token_that_cannot_be_had_ends(self) -> None:
         def token() -> str:

@@ -58,6 +58,7 @@ class FakeGateway(
         self.sends: list[GatewayError | None] = [None]
         self.streams: list[Stream] = []
         self.mode = v1.SUBSCRIPTION_MODE_SHARED
+        self.finding: Callable[[], GatewayError | None] = lambda: None
         self.acknowledging: Callable[[], GatewayError | None] = lambda: None
         self.send_requests: list[v1.SendTextRequest] = []
         self.subscriptions: list[v1.SubscribeEventsRequest] = []
@@ -95,6 +96,7 @@ class FakeGateway(
         return v1.AcknowledgeEventsResponse()
 
     def GetSubscription(self, request: v1.GetSubscriptionRequest, context: Any) -> v1.GetSubscriptionResponse:
+        self._raise(self.finding(), context)
         response = v1.GetSubscriptionResponse()
         response.subscription.name = request.name
         response.subscription.mode = self.mode

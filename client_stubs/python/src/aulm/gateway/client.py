@@ -180,14 +180,16 @@ class Client:
         `most_backoff`.
         """
         request = request or v1.SubscribeEventsRequest()
-        if request.subscription:
+        durable = request.subscription
+        if durable:
             if cursor_store is not None:
                 raise ValueError(
                     "cursor_store: a durable subscription keeps its position in the gateway; give one of them"
                 )
-            cursor_store = _AcknowledgedPosition(self, request.subscription)
+            cursor_store = _AcknowledgedPosition(self, durable)
         return EventFollower(
             self.events.SubscribeEvents,
+            lambda: self._get_subscription(durable),
             request,
             connecting=Connecting(self._watched),
             is_closed=lambda: self._watched.closed,

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from . import v1
 from .backoff import Backoff
-from .call_error import wrong_mode
+from .call_error import CallError, wrong_mode
 from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .cursor_store import CursorStore
@@ -42,6 +42,7 @@ class EventFollower:
     def __init__(
         self,
         subscribe: Callable[[v1.SubscribeEventsRequest], FrameCall],
+        get_subscription: Callable[[], v1.Subscription],
         request: v1.SubscribeEventsRequest,
         *,
         connecting: Connecting,
@@ -53,6 +54,7 @@ class EventFollower:
     ) -> None:
         """See Client.subscribe. Does not connect: the first event asked for does."""
         self._subscribe = subscribe
+        self._get_subscription = get_subscription
         self._request = v1.SubscribeEventsRequest()
         self._request.CopyFrom(request)
         self._patience = min(_PATIENCE, save_interval) if save_interval > 0 else _PATIENCE
@@ -170,6 +172,11 @@ class EventFollower:
             raise RuntimeError("this follower was used before: ask the client for another")
         self._begun = True
         self._received = self._position.load()
+        if self._request.subscription:
+            # Before any stream: a delivery of a subscription in mode SHARED counts as an attempt.
+            subscription = self._source.ask(self._get_subscription)
+            if subscription is not None and subscription.mode == v1.SUBSCRIPTION_MODE_SHARED:
+                raise self._shared()
 
     def _handled_in_hand(self) -> None:
         entry, self._in_hand = self._in_hand, None
@@ -203,13 +210,15 @@ class EventFollower:
     def _accept(self, frame: v1.SubscribeEventsResponse) -> None:
         match frame.WhichOneof("frame"):
             case "started":
+                # Done: the consumer that ends this one by a takeover is not to be ended in turn.
+                self._request.take_over = False
                 # Held on to, or an interruption before the first event would start at a newer "latest".
                 if not self._received and self._starts_at_latest():
                     self._move_to(frame.started.head_cursor)
             case "event_batch":
                 for delivery in frame.event_batch.deliveries:
                     if delivery.ack_token:
-                        raise wrong_mode(self._request.subscription, "SHARED", "Client.consume")
+                        raise self._shared()
                     if delivery.event.cursor in self._repeats:
                         continue
                     self._repeats = set()  # the log's order: none comes after an event that is new
@@ -222,6 +231,9 @@ class EventFollower:
                 self._move_to(frame.gap.to_cursor)
             case "drain":
                 self._move_to(frame.drain.resume_cursor)
+
+    def _shared(self) -> CallError:
+        return wrong_mode(self._request.subscription, "SHARED", "Client.consume")
 
     def _move_to(self, cursor: bytes) -> None:
         if cursor:

@@ -11,7 +11,7 @@ import grpc
 
 from . import v1
 from .backoff import Backoff, spread
-from .call_error import CallError
+from .call_error import CallError, may_pass
 from .connecting import Connecting
 from .frame_stream import FrameCall, FrameStream
 from .notices import Notices
@@ -88,6 +88,21 @@ class FrameSource:
     def wait_stopped(self, timeout: float | None = None) -> bool:
         """Blocks until stop was called, or for that many seconds; True when it was."""
         return self._stopped.wait(timeout)
+
+    def ask(self, get_subscription: Callable[[], v1.Subscription]) -> v1.Subscription | None:
+        """What the gateway says of the subscription, asked for as long as it is away; None when stopped before."""
+        while not self.stopped:
+            try:
+                return get_subscription()
+            except CallError as error:
+                if not may_pass(error):
+                    raise
+                wait = self._backoff.next()
+                if self._notices.interrupted:
+                    self._notices.interrupted(error, timedelta(seconds=wait))
+                with self._connecting:
+                    self._stopped.wait(wait)
+        return None
 
     def take(self, patience: float) -> v1.SubscribeEventsResponse | None:
         """The next frame; None after `patience` seconds at most, so that the caller can see to other things.

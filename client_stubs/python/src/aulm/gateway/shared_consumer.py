@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from . import v1
 from .backoff import Backoff
-from .call_error import CallError, may_pass, wrong_mode
+from .call_error import wrong_mode
 from .connecting import Connecting
 from .conversation_pool import ConversationPool, conversation
 from .frame_source import FrameSource, longest_silence
@@ -52,9 +52,7 @@ class SharedConsumer:
     ) -> None:
         """See Client.consume."""
         self._get_subscription = get_subscription
-        self._connecting = connecting
         self._longest_handling = longest_handling
-        self._backoff = backoff
         self._notices = notices
         self._settler = Settler(acknowledge, request.subscription, notices)
         self._lock = threading.Lock()
@@ -117,19 +115,12 @@ class SharedConsumer:
 
     def _ask_ack_deadline(self) -> float | None:
         """None when stopped before it could be had."""
-        while not self._source.stopped:
-            try:
-                subscription = self._get_subscription()
-            except CallError as error:
-                if not may_pass(error):
-                    raise
-                with self._connecting:
-                    self._source.wait_stopped(self._backoff.next())
-                continue
-            if subscription.mode == v1.SUBSCRIPTION_MODE_CURSOR:
-                raise wrong_mode(subscription.name, "CURSOR", "Client.subscribe with a request that names it")
-            return subscription.ack_deadline.ToTimedelta().total_seconds() or _USUAL_ACK_DEADLINE
-        return None
+        subscription = self._source.ask(self._get_subscription)
+        if subscription is None:
+            return None
+        if subscription.mode == v1.SUBSCRIPTION_MODE_CURSOR:
+            raise wrong_mode(subscription.name, "CURSOR", "Client.subscribe with a request that names it")
+        return subscription.ack_deadline.ToTimedelta().total_seconds() or _USUAL_ACK_DEADLINE
 
     def _handle(self, handler: Handler, delivery: v1.Delivery) -> None:
         try:
