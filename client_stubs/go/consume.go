@@ -58,9 +58,16 @@ func (c *Client) Consume(ctx context.Context, subscription string,
 		given.LongestHandling = usualLongestHandling
 	}
 	waits := backoffOf(given.LeastBackoff, given.MostBackoff)
-	ackDeadline, err := c.ackDeadline(ctx, subscription, waits)
+	found, err := c.subscription(ctx, subscription, waits, &given.Notices)
 	if err != nil || ctx.Err() != nil {
 		return err
+	}
+	if found.GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_CURSOR {
+		return wrongMode(subscription, "CURSOR", "Subscribe or Events with a request that names it")
+	}
+	ackDeadline := usualAckDeadline
+	if deadline := found.GetAckDeadline().AsDuration(); deadline > 0 {
+		ackDeadline = deadline
 	}
 	k := &consumer{
 		handler: handler,
@@ -91,26 +98,27 @@ func (c *Client) Consume(ctx context.Context, subscription string,
 	return k.run(ctx, source, given.Concurrency, ackDeadline)
 }
 
-// ackDeadline asks the gateway for the subscription's, for as long as it is away.
-func (c *Client) ackDeadline(ctx context.Context, subscription string, waits *backoff) (time.Duration, error) {
+// subscription asks the gateway for it, for as long as it is away; nil when ctx ends.
+func (c *Client) subscription(ctx context.Context, name string, waits *backoff, notices *Notices) (*gatewayv1.Subscription, error) {
 	for ctx.Err() == nil {
-		response, err := read(ctx, c.readTimeout, c.subscriptions.GetSubscription,
-			&gatewayv1.GetSubscriptionRequest{Name: subscription})
+		response, err := read(ctx, c.readTimeout, c.subscriptions.GetSubscription, &gatewayv1.GetSubscriptionRequest{Name: name})
 		if err == nil {
-			if response.GetSubscription().GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_CURSOR {
-				return 0, wrongMode(subscription, "CURSOR", "Subscribe or Events with a request that names it")
-			}
-			if deadline := response.GetSubscription().GetAckDeadline().AsDuration(); deadline > 0 {
-				return deadline, nil
-			}
-			return usualAckDeadline, nil
+			return response.GetSubscription(), nil
 		}
-		if failure := AsCallError(err); ctx.Err() == nil && !mayPass(failure.Code) {
-			return 0, failure
+		if ctx.Err() != nil {
+			break
 		}
-		pause(ctx, waits.wait())
+		failure := AsCallError(err)
+		if !mayPass(failure.Code) {
+			return nil, failure
+		}
+		wait := waits.wait()
+		if notices.Interrupted != nil {
+			notices.Interrupted(failure, wait)
+		}
+		pause(ctx, wait)
 	}
-	return 0, nil
+	return nil, nil
 }
 
 // mayPass is true for what the same call may well not meet again.

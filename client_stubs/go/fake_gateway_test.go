@@ -27,6 +27,7 @@ type fakeGateway struct {
 	target        string
 	mu            sync.Mutex
 	mode          gatewayv1.SubscriptionMode
+	finding       func() error
 	sends         []func() error
 	streams       []func(stream subscribeServer) error
 	sendRequests  []*gatewayv1.SendTextRequest
@@ -110,6 +111,11 @@ func (f *fakeGateway) AcknowledgeEvents(_ context.Context,
 
 func (f *fakeGateway) GetSubscription(context.Context,
 	*gatewayv1.GetSubscriptionRequest) (*gatewayv1.GetSubscriptionResponse, error) {
+	if f.finding != nil {
+		if err := f.finding(); err != nil {
+			return nil, err
+		}
+	}
 	return &gatewayv1.GetSubscriptionResponse{Subscription: &gatewayv1.Subscription{Mode: f.mode,
 		AckDeadline: durationpb.New(60 * time.Millisecond)}}, nil
 }

@@ -174,8 +174,19 @@ func (c *Client) newSubscriber(ctx context.Context, request *gatewayv1.Subscribe
 		mostSilence: longestSilence(s.request),
 	}
 	var err error
-	s.received, err = s.position.load()
+	if s.received, err = s.position.load(); err != nil || s.request.GetSubscription() == "" {
+		return s, err
+	}
+	// Before any stream: a delivery of a subscription in mode SHARED counts as an attempt.
+	found, err := c.subscription(ctx, s.request.GetSubscription(), s.frames.backoff, &s.options.Notices)
+	if err == nil && found.GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_SHARED {
+		err = s.shared()
+	}
 	return s, err
+}
+
+func (s *subscriber) shared() error {
+	return wrongMode(s.request.GetSubscription(), "SHARED", "Consume")
 }
 
 func backoffOf(least, most time.Duration) *backoff {
@@ -225,6 +236,8 @@ func (s *subscriber) nextRequest() *gatewayv1.SubscribeEventsRequest {
 func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) error {
 	switch f := frame.GetFrame().(type) {
 	case *gatewayv1.SubscribeEventsResponse_Started:
+		// Done: the consumer that ends this one by a takeover is not to be ended in turn.
+		s.request.TakeOver = false
 		// Held on to, or an interruption before the first event would start at a newer "latest".
 		if s.received == "" && startsAtLatest(s.request) {
 			s.moveTo(f.Started.GetHeadCursor())
@@ -232,7 +245,7 @@ func (s *subscriber) accept(frame *gatewayv1.SubscribeEventsResponse) error {
 	case *gatewayv1.SubscribeEventsResponse_EventBatch:
 		for _, delivery := range f.EventBatch.GetDeliveries() {
 			if len(delivery.GetAckToken()) > 0 {
-				return wrongMode(s.request.GetSubscription(), "SHARED", "Consume")
+				return s.shared()
 			}
 			if s.repeats[string(delivery.GetEvent().GetCursor())] {
 				continue

@@ -211,15 +211,57 @@ func TestStoreThatCannotBeWrittenEnds(t *testing.T) {
 	}
 }
 
+func TestTakeoverIsAskedForUntilItIsHad(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.streams = append(fake.streams, broken(), streamOf(started("0"), drain("0", 0)), streamOf(batch("1", event("1", "a"))))
+
+	cursors(t, client, 1, &gatewayv1.SubscribeEventsRequest{Subscription: "orders", TakeOver: true}, quick())
+
+	var asked []bool
+	for _, request := range fake.requests() {
+		asked = append(asked, request.GetTakeOver())
+	}
+	if !slices.Equal(asked, []bool{true, true, false}) {
+		t.Errorf("asked to take over: %v", asked)
+	}
+}
+
 func TestSharedSubscriptionIsNoSubscribers(t *testing.T) {
 	fake, client := startFakeGateway(t)
-	fake.streams = append(fake.streams, streamOf(shared("1", "a")))
+	fake.mode = gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_SHARED
+	request := &gatewayv1.SubscribeEventsRequest{Subscription: "orders"}
 
-	err := client.Subscribe(t.Context(), &gatewayv1.SubscribeEventsRequest{Subscription: "orders"},
-		func(context.Context, *gatewayv1.Event) error { return nil }, quick())
-
+	err := client.Subscribe(t.Context(), request, func(context.Context, *gatewayv1.Event) error { return nil }, quick())
 	if status.Code(err) != codes.FailedPrecondition || !strings.Contains(err.Error(), "use Consume") {
-		t.Errorf("ended with %v", err)
+		t.Errorf("Subscribe ended with %v", err)
+	}
+	for _, err = range client.Events(t.Context(), request, quick()) {
+		if AsCallError(err).Reason != "SUBSCRIPTION_MODE" {
+			t.Errorf("Events ended with %v", err)
+		}
+	}
+	if opened := len(fake.requests()); opened > 0 {
+		t.Errorf("opened %d streams", opened)
+	}
+}
+
+func TestModeIsAskedForAsLongAsTheGatewayIsAway(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	told := make(chan codes.Code, 100)
+	fake.finding = func() error {
+		if len(told) == 0 {
+			return status.Error(codes.Unavailable, "away")
+		}
+		return nil
+	}
+	fake.streams = append(fake.streams, streamOf(batch("1", event("1", "a"))))
+	options := quick()
+	options.Notices.Interrupted = func(err *CallError, _ time.Duration) { told <- err.Code }
+
+	cursors(t, client, 1, &gatewayv1.SubscribeEventsRequest{Subscription: "orders"}, options)
+
+	if code := <-told; code != codes.Unavailable {
+		t.Errorf("told %v", code)
 	}
 }
 
