@@ -47,6 +47,7 @@ export class EventFeed {
   readonly #backoff: Backoff;
   #stream: FrameStream | undefined;
   #first = true;
+  #hasStarted = false; // some stream has
   #progressed = false; // this stream sent more than Started and Drain
   #position: Uint8Array | undefined; // after everything that next() returned
   #drained: Drain | undefined;
@@ -112,13 +113,10 @@ export class EventFeed {
     this.#first = false;
     this.#progressed = false;
     const silence = SILENT_HEARTBEATS * (this.options.heartbeatIntervalMs ?? USUAL_HEARTBEAT_MS);
-    return new FrameStream(
-      this.stub,
-      subscribeRequest(this.options, this.#position),
-      silence,
-      this.signal,
-      this.leaveOnStop,
-    );
+    const request = subscribeRequest(this.options, this.#position);
+    // Once: the consumer that ends this one by a takeover is not to be ended in turn.
+    if (this.#hasStarted) request.takeOver = false;
+    return new FrameStream(this.stub, request, silence, this.signal, this.leaveOnStop);
   }
 
   #accept({ frame }: SubscribeEventsResponse): Batch | undefined {
@@ -143,6 +141,7 @@ export class EventFeed {
   }
 
   #acceptStarted(started: Started): Batch | undefined {
+    this.#hasStarted = true;
     this.options.onStarted?.(started);
     const { start = "latest", subscription } = this.options;
     // Held on to, or an interruption before the first event would start at a newer "latest" and skip what came between.

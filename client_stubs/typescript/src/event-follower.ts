@@ -1,9 +1,20 @@
 // Follows events one at a time, as an async iterator: the loop's body is the handler. For handlers that run at the same
 // time, and for durable subscriptions of mode SHARED, see EventConsumer.
+import { status as Code } from "@grpc/grpc-js";
 import type { EventFeed } from "./event-feed.js";
 import type { Event } from "./gen/aulm/gateway/v1/event.js";
 import type { Delivery } from "./gen/aulm/gateway/v1/event_service.js";
+import { GatewayError } from "./gateway-error.js";
 import type { PositionKeeper } from "./position-keeper.js";
+
+/** The error of following a durable subscription of mode SHARED. */
+export function sharedIsConsumed(): GatewayError {
+  return new GatewayError({
+    code: Code.FAILED_PRECONDITION,
+    reason: "SUBSCRIPTION_MODE",
+    description: "a durable subscription of mode SHARED has its deliveries settled: use consume()",
+  });
+}
 
 /**
  * Each event once and in order, over broken connections and restarts of the gateway; made by
@@ -95,7 +106,7 @@ export class EventFollower implements AsyncIterableIterator<Event> {
     this.#afterBatch = batch.position;
     if (batch.deliveries.length === 0 && batch.position !== undefined) this.keeper.advance(batch.position);
     if (batch.deliveries.some(({ ackToken }) => ackToken.length > 0)) {
-      throw new TypeError("a durable subscription of mode SHARED has its deliveries settled: use consume()");
+      throw sharedIsConsumed();
     }
   }
 

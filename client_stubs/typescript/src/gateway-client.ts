@@ -5,7 +5,7 @@ import { Channel, type ClientOptions, status as Code } from "@grpc/grpc-js";
 import type { CursorStore } from "./cursor-store.js";
 import { EventConsumer, type EventHandler } from "./event-consumer.js";
 import { EventFeed } from "./event-feed.js";
-import { EventFollower } from "./event-follower.js";
+import { EventFollower, sharedIsConsumed } from "./event-follower.js";
 import type { Event } from "./gen/aulm/gateway/v1/event.js";
 import * as events from "./gen/aulm/gateway/v1/event_service.js";
 import * as messaging from "./gen/aulm/gateway/v1/messaging_service.js";
@@ -197,7 +197,14 @@ export class GatewayClient {
     checkSubscribeOptions(options);
     const stop = new AbortController();
     const keeper = this.#keeper(options, stop);
-    const feed = this.#feed(options, keeper, this.#stopSignal(stop, options), true, () => Promise.resolve());
+    const signal = this.#stopSignal(stop, options);
+    const { subscription: name } = options;
+    const feed = this.#feed(options, keeper, signal, true, async (first) => {
+      if (!first || name === undefined) return;
+      // Before any stream: a delivery of a subscription of mode SHARED counts as an attempt.
+      const { mode } = await this.subscriptions.get(name, { signal });
+      if (mode === subscriptions.SubscriptionMode.SHARED) throw sharedIsConsumed();
+    });
     return new EventFollower(feed, keeper, () => {
       stop.abort();
     });

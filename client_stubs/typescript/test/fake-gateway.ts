@@ -22,6 +22,7 @@ import {
   SessionServiceService,
   type SubscribeEventsRequest,
   SubscribeEventsResponse,
+  SubscriptionMode,
   SubscriptionServiceService,
 } from "@aulm/gateway-client/v1";
 
@@ -115,6 +116,8 @@ export class FakeGateway {
     results: settlements.map(({ ackToken }) => ({ ackToken, result: 1 })),
   });
   ackDeadlineMs = 30_000;
+  mode = SubscriptionMode.UNSPECIFIED;
+  onGetSubscription: () => Partial<StatusObject> | undefined = () => undefined;
   client!: GatewayClient;
   readonly #server = new Server();
   #port = 0;
@@ -161,7 +164,7 @@ export class FakeGateway {
           seconds: Math.floor(this.ackDeadlineMs / 1000),
           nanos: (this.ackDeadlineMs % 1000) * 1e6,
         };
-        return { subscription: { ackDeadline } };
+        return this.onGetSubscription() ?? { subscription: { ackDeadline, mode: this.mode } };
       }, GetSubscriptionResponse),
     });
     this.#server.addService(EventServiceService, {

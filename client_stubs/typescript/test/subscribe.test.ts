@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { status as Code } from "@grpc/grpc-js";
 import { FileCursorStore, GatewayError, MemoryCursorStore, type SubscribeOptions } from "@aulm/gateway-client";
+import { SubscriptionMode } from "@aulm/gateway-client/v1";
 import { FakeGateway, gatewayStatus, type Stream } from "./fake-gateway.js";
 
 const QUICK = { backoff: { leastMs: 1, mostMs: 2 }, cursorSaveIntervalMs: 0 };
@@ -231,6 +232,52 @@ void test("a durable subscription takes no start of its own", () =>
   withGateway((gateway) => {
     assert.throws(() => gateway.client.subscribe({ subscription: "orders", start: "latest" }), /start/);
     return Promise.resolve();
+  }));
+
+void test("a takeover is asked for until it is had", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.fail({ code: Code.UNAVAILABLE, details: "broken" });
+      },
+      (stream) => {
+        stream.started();
+        stream.send({ $case: "drain", value: { reason: "taken over" } });
+      },
+      (stream) => {
+        stream.events("a1");
+      },
+    ];
+    await follow(gateway, 1, { subscription: "orders", takeOver: true });
+    assert.deepEqual(
+      gateway.subscribed.map(({ takeOver }) => takeOver),
+      [true, true, false],
+    );
+  }));
+
+void test("a durable subscription of mode SHARED is refused before any of it is handed out", () =>
+  withGateway(async (gateway) => {
+    gateway.mode = SubscriptionMode.SHARED;
+    await assert.rejects(follow(gateway, 1, { subscription: "orders" }), (error: unknown) => {
+      assert.ok(error instanceof GatewayError);
+      assert.deepEqual([error.code, error.reason], [Code.FAILED_PRECONDITION, "SUBSCRIPTION_MODE"]);
+      assert.match(error.message, /use consume/);
+      return true;
+    });
+    assert.deepEqual(gateway.subscribed, []);
+  }));
+
+void test("the mode is asked for as long as the gateway is away", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.events("a1");
+      },
+    ];
+    const told: Code[] = [];
+    gateway.onGetSubscription = () => (told.length === 0 ? { code: Code.UNAVAILABLE, details: "away" } : undefined);
+    await follow(gateway, 1, { subscription: "orders", onInterrupted: ({ code }) => told.push(code) });
+    assert.deepEqual(told, [Code.UNAVAILABLE]);
   }));
 
 void test("a cursor file is one line of base64url", async () => {
