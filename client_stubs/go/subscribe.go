@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/aulm/aulm-gateway/client_stubs/go/gatewayv1"
@@ -179,8 +180,11 @@ func (c *Client) newSubscriber(ctx context.Context, request *gatewayv1.Subscribe
 	}
 	// Before any stream: a delivery of a subscription in mode SHARED counts as an attempt.
 	found, err := c.subscription(ctx, s.request.GetSubscription(), s.frames.backoff, &s.options.Notices)
-	if err == nil && found.GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_SHARED {
-		err = s.shared()
+	switch {
+	case err != nil && AsCallError(err).Code == codes.PermissionDenied:
+		return s, nil // following needs no right to ask
+	case err == nil && found.GetMode() == gatewayv1.SubscriptionMode_SUBSCRIPTION_MODE_SHARED:
+		return s, s.shared()
 	}
 	return s, err
 }

@@ -265,6 +265,14 @@ func TestModeIsAskedForAsLongAsTheGatewayIsAway(t *testing.T) {
 	}
 }
 
+func TestSubscriberNeedsNoRightToAskForTheMode(t *testing.T) {
+	fake, client := startFakeGateway(t)
+	fake.finding = func() error { return status.Error(codes.PermissionDenied, "no") }
+	fake.streams = append(fake.streams, streamOf(batch("1", event("1", "a"))))
+
+	cursors(t, client, 1, &gatewayv1.SubscribeEventsRequest{Subscription: "orders"}, quick())
+}
+
 func TestClosedClientEndsItsSubscribers(t *testing.T) {
 	fake, client := startFakeGateway(t)
 	fake.streams = append(fake.streams, streamOf(started("0"), batch("1", event("1", "a"))))

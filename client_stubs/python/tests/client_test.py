@@ -325,6 +325,11 @@ class SubscribeTest(ClientTest):
         self.cursors(1, v1.SubscribeEventsRequest(subscription="orders"), notices=notices)
         self.assertEqual([error.code for error in told], [UNAVAILABLE])
 
+    def test_follower_needs_no_right_to_ask_for_the_mode(self) -> None:
+        self.gateway.finding = lambda: GatewayError(grpc.StatusCode.PERMISSION_DENIED, "CALLER_NOT_ALLOWED")
+        self.gateway.streams = [stream_of(batch("1", event("1")))]
+        self.assertEqual(self.cursors(1, v1.SubscribeEventsRequest(subscription="orders")), [b"1"])
+
     def test_token_that_cannot_be_had_ends(self) -> None:
         def token() -> str:
             raise OSError("no token")

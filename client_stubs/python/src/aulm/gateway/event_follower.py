@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
+import grpc
+
 from . import v1
 from .backoff import Backoff
 from .call_error import CallError, wrong_mode
@@ -173,10 +175,18 @@ class EventFollower:
         self._begun = True
         self._received = self._position.load()
         if self._request.subscription:
-            # Before any stream: a delivery of a subscription in mode SHARED counts as an attempt.
+            self._check_mode()
+
+    def _check_mode(self) -> None:
+        """Before any stream: a delivery of a subscription in mode SHARED counts as an attempt."""
+        try:
             subscription = self._source.ask(self._get_subscription)
-            if subscription is not None and subscription.mode == v1.SUBSCRIPTION_MODE_SHARED:
-                raise self._shared()
+        except CallError as error:
+            if error.code is not grpc.StatusCode.PERMISSION_DENIED:
+                raise
+            return  # following needs no right to ask
+        if subscription is not None and subscription.mode == v1.SUBSCRIPTION_MODE_SHARED:
+            raise self._shared()
 
     def _handled_in_hand(self) -> None:
         entry, self._in_hand = self._in_hand, None
