@@ -202,8 +202,11 @@ export class GatewayClient {
     const feed = this.#feed(options, keeper, signal, true, async (first) => {
       if (!first || name === undefined) return;
       // Before any stream: a delivery of a subscription of mode SHARED counts as an attempt.
-      const { mode } = await this.subscriptions.get(name, { signal });
-      if (mode === subscriptions.SubscriptionMode.SHARED) throw sharedIsConsumed();
+      const found = await this.subscriptions.get(name, { signal }).catch((error: unknown) => {
+        if (error instanceof GatewayError && error.code === Code.PERMISSION_DENIED) return undefined; // need not ask
+        throw error;
+      });
+      if (found?.mode === subscriptions.SubscriptionMode.SHARED) throw sharedIsConsumed();
     });
     return new EventFollower(feed, keeper, () => {
       stop.abort();

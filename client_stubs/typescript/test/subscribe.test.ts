@@ -267,6 +267,17 @@ void test("a durable subscription of mode SHARED is refused before any of it is 
     assert.deepEqual(gateway.subscribed, []);
   }));
 
+void test("a follower needs no right to ask for the mode", () =>
+  withGateway(async (gateway) => {
+    gateway.scripts = [
+      (stream) => {
+        stream.events("a1");
+      },
+    ];
+    gateway.onGetSubscription = () => ({ code: Code.PERMISSION_DENIED, details: "no" });
+    assert.deepEqual(await follow(gateway, 1, { subscription: "orders" }), ["a1"]);
+  }));
+
 void test("the mode is asked for as long as the gateway is away", () =>
   withGateway(async (gateway) => {
     gateway.scripts = [
