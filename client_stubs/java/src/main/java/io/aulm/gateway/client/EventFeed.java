@@ -49,6 +49,7 @@ final class EventFeed {
   private final Duration longestSilence;
   private FrameStream stream;
   private boolean first = true;
+  private boolean hasStarted; // some stream has
   private boolean progressed; // this stream sent more than Started and Drain
   private ByteString position; // after everything that next() returned
   private Drain drained;
@@ -106,7 +107,12 @@ final class EventFeed {
     beforeConnect.run(first);
     first = false;
     progressed = false;
-    stream = FrameStream.open(stub, options.requestAfter(position));
+    SubscribeEventsRequest request = options.requestAfter(position);
+    if (hasStarted && request.getTakeOver()) {
+      // Once: the consumer that ends this one by a takeover is not to be ended in turn.
+      request = request.toBuilder().clearTakeOver().build();
+    }
+    stream = FrameStream.open(stub, request);
   }
 
   private Batch accept(SubscribeEventsResponse frame) {
@@ -131,6 +137,7 @@ final class EventFeed {
   }
 
   private Batch acceptStarted(Started started) {
+    hasStarted = true;
     listener.onStarted(started);
     SubscribeEventsRequest request = options.request();
     boolean latest =

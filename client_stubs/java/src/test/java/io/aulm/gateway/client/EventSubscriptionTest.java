@@ -1,14 +1,18 @@
 package io.aulm.gateway.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.protobuf.ByteString;
+import io.aulm.gateway.v1.Drain;
 import io.aulm.gateway.v1.Event;
 import io.aulm.gateway.v1.SettlementAction;
+import io.aulm.gateway.v1.Started;
 import io.aulm.gateway.v1.SubscribeEventsRequest;
+import io.aulm.gateway.v1.SubscribeEventsResponse;
 import java.io.IOException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -133,6 +137,20 @@ final class EventSubscriptionTest {
     gateway.awaitSettled("2", SettlementAction.SETTLEMENT_ACTION_RETRY);
     release.countDown();
     gateway.awaitSettled("1", SettlementAction.SETTLEMENT_ACTION_ACK);
+    subscription.close();
+  }
+
+  @Test
+  void takeoverIsAskedForOnce() throws InterruptedException {
+    gateway.frames =
+        List.of(
+            SubscribeEventsResponse.newBuilder().setStarted(Started.getDefaultInstance()).build(),
+            SubscribeEventsResponse.newBuilder().setDrain(Drain.newBuilder().setReason("taken over")).build());
+    SubscribeEventsRequest request = DURABLE.request().toBuilder().setTakeOver(true).build();
+    SubscribeOptions options = SubscribeOptions.of(request).withBackoff(Duration.ofMillis(1), Duration.ofMillis(2));
+    EventSubscription subscription = client.subscribe(options, event -> {});
+    assertTrue(gateway.subscribed.poll(20, TimeUnit.SECONDS).getTakeOver());
+    assertFalse(gateway.subscribed.poll(20, TimeUnit.SECONDS).getTakeOver());
     subscription.close();
   }
 

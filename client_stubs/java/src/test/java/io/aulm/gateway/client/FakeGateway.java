@@ -36,6 +36,7 @@ import java.util.concurrent.TimeUnit;
 /** A gateway on a free loopback port: takes sends, streams what a test says, and keeps what it was asked. */
 final class FakeGateway implements AutoCloseable {
   final Queue<SendTextRequest> sends = new ConcurrentLinkedQueue<>();
+  final BlockingQueue<SubscribeEventsRequest> subscribed = new LinkedBlockingQueue<>();
   final BlockingQueue<Settlement> settled = new LinkedBlockingQueue<>();
   volatile List<SubscribeEventsResponse> frames = List.of(); // of each stream, which then stays open
   private final Server server;
@@ -103,6 +104,7 @@ final class FakeGateway implements AutoCloseable {
   private final class Events extends EventServiceGrpc.EventServiceImplBase {
     @Override
     public void subscribeEvents(SubscribeEventsRequest request, StreamObserver<SubscribeEventsResponse> observer) {
+      subscribed.add(request);
       frames.forEach(observer::onNext);
     }
 
