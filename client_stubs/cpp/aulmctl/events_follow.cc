@@ -63,7 +63,10 @@ ExitCode FollowDurable(const Flags& flags, const client::GatewayClient& gateway,
   request.set_name(flags.subscription);
   const client::CallResult<v1::GetSubscriptionResponse> found = gateway.GetSubscription(request);
   if (!found.ok()) return ReportCallError(found.error(), CallKind::kRead, globals);
-  if (found->subscription().mode() == v1::SUBSCRIPTION_MODE_SHARED && !flags.take_over) {
+  if (found->subscription().mode() == v1::SUBSCRIPTION_MODE_SHARED) {
+    if (flags.take_over) {
+      return ReportUsage(absl::StrCat("--take-over: ", flags.subscription, " has mode shared, whose consumers share"));
+    }
     return ConsumeEvents({flags.subscription, flags.consumer_id, flags.events.raw, flags.count}, gateway, globals,
                          signals);
   }

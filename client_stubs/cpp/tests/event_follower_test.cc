@@ -48,6 +48,12 @@ class EventFollowerTest : public testing::Test {
     options_.cursor_save_interval = absl::ZeroDuration();
   }
 
+  void HasMode(v1::SubscriptionMode mode) {
+    gateway_.OnGetSubscription([mode](const auto&, v1::GetSubscriptionResponse& response) {
+      response.mutable_subscription()->set_mode(mode);
+      return grpc::Status::OK;
+    });
+  }
   EventFollower& Follower() {
     if (follower_ == nullptr) follower_ = std::make_unique<EventFollower>(gateway_.Channel(), options_);
     return *follower_;
@@ -442,14 +448,72 @@ TEST_F(EventFollowerTest, UnwritableStoreEndsIt) {
 
 TEST_F(EventFollowerTest, SharedSubscriptionIsNotFollowed) {
   options_.request.set_subscription("orders");
+  HasMode(v1::SUBSCRIPTION_MODE_SHARED);
+  EXPECT_EQ(Next(), "end");
+  EXPECT_EQ(Follower().error()->code, StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(Follower().error()->reason, "SUBSCRIPTION_MODE");
+  EXPECT_THAT(Follower().error()->message, HasSubstr("orders has mode SHARED: use SharedConsumer"));
+  EXPECT_TRUE(gateway_.subscriptions().empty());  // nothing was handed out
+}
+
+TEST_F(EventFollowerTest, ModeIsAskedForAsLongAsTheGatewayIsAway) {
+  options_.request.set_subscription("orders");
+  absl::Notification told;
+  options_.notices.on_interrupted = [&](const CallError& error, absl::Duration) {
+    EXPECT_EQ(error.code, StatusCode::UNAVAILABLE);
+    told.Notify();
+  };
+  gateway_.OnGetSubscription([&](const auto&, v1::GetSubscriptionResponse& response) {
+    if (!told.HasBeenNotified()) return Broken();
+    response.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_CURSOR);
+    return grpc::Status::OK;
+  });
   gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Shared({"1"});
+    stream.Events({"1"});
     stream.AwaitCancellation();
     return grpc::Status::OK;
   });
+  EXPECT_EQ(Next(), "1");
+}
+
+TEST_F(EventFollowerTest, SubscriptionThatIsNotThereEndsIt) {
+  options_.request.set_subscription("orders");
+  gateway_.OnGetSubscription([](const auto&, auto&) { return grpc::Status(StatusCode::NOT_FOUND, "no such"); });
   EXPECT_EQ(Next(), "end");
-  EXPECT_EQ(Follower().error()->reason, "SUBSCRIPTION_MODE");
-  EXPECT_THAT(Follower().error()->message, HasSubstr("orders has mode SHARED: use SharedConsumer"));
+  EXPECT_EQ(Follower().error()->code, StatusCode::NOT_FOUND);
+}
+
+TEST_F(EventFollowerTest, NeedsNoRightToAskForTheMode) {
+  options_.request.set_subscription("orders");
+  gateway_.OnGetSubscription([](const auto&, auto&) { return grpc::Status(StatusCode::PERMISSION_DENIED, "no"); });
+  gateway_.OnSubscribe([](const auto&, auto& stream) {
+    stream.Events({"1"});
+    stream.AwaitCancellation();
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(Next(), "1");
+}
+
+TEST_F(EventFollowerTest, TakeoverIsAskedForUntilItIsHad) {
+  options_.request.set_subscription("orders");
+  options_.request.set_take_over(true);
+  HasMode(v1::SUBSCRIPTION_MODE_CURSOR);
+  gateway_.OnSubscribe([](const auto&, auto&) { return Broken(); });
+  gateway_.OnSubscribe([](const auto&, auto& stream) {
+    stream.Started("0");
+    stream.Drain("");
+    stream.AwaitCancellation();
+    return grpc::Status::OK;
+  });
+  gateway_.OnSubscribe([](const auto&, auto& stream) {
+    stream.Events({"1"});
+    stream.AwaitCancellation();
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(Next(), "1");
+  std::vector<bool> asked;
+  for (const v1::SubscribeEventsRequest& request : gateway_.subscriptions()) asked.push_back(request.take_over());
+  EXPECT_THAT(asked, ElementsAre(true, true, false));
 }
 
 // A gateway over a log of `size` events that breaks off its streams in every way it can, at random places.

@@ -20,6 +20,10 @@ std::unique_ptr<AcknowledgedPosition> PositionOf(const std::shared_ptr<grpc::Cha
   return std::make_unique<AcknowledgedPosition>(channel, request.subscription());
 }
 
+CallError SharedIsConsumed(const std::string& subscription) {
+  return WrongMode(subscription, "SHARED", "SharedConsumer");
+}
+
 }  // namespace
 
 EventSource::EventSource(const std::shared_ptr<grpc::ChannelInterface>& channel, FollowOptions options)
@@ -71,12 +75,27 @@ void EventSource::Begin() {
   if (cursor.ok()) {
     received_ = *std::move(cursor);
   } else {
-    Fail(cursor.status());
+    return Fail(cursor.status());
+  }
+  if (durable()) CheckMode();
+}
+
+// Before any stream: a delivery of a subscription in mode SHARED counts as an attempt.
+void EventSource::CheckMode() {
+  const std::string& name = options_.request.subscription();
+  const CallResult<v1::Subscription> found = frames_.FindSubscription(name);
+  if (found.ok()) {
+    if (found->mode() == v1::SUBSCRIPTION_MODE_SHARED) error_ = SharedIsConsumed(name);
+    // Following needs no right to ask.
+  } else if (!frames_.stopped() && found.error().code != grpc::StatusCode::PERMISSION_DENIED) {
+    error_ = found.error();
   }
 }
 
 v1::SubscribeEventsRequest EventSource::NextRequest() {
   v1::SubscribeEventsRequest request = options_.request;
+  // Once: the consumer that ends this one by a takeover is not to be ended in turn.
+  if (has_started_) request.clear_take_over();
   if (durable()) {
     repeats_ = position_.NotSavedYet();
   } else if (!received_.empty()) {
@@ -88,6 +107,7 @@ v1::SubscribeEventsRequest EventSource::NextRequest() {
 void EventSource::Accept(v1::SubscribeEventsResponse frame) {
   switch (frame.frame_case()) {
     case v1::SubscribeEventsResponse::kStarted:
+      has_started_ = true;
       // Held on to, or an interruption before the first event would start at a newer "latest" and skip what came
       // between.
       if (received_.empty() && !durable() && StartsAtLatest(options_.request)) MoveTo(frame.started().head_cursor());
@@ -95,7 +115,7 @@ void EventSource::Accept(v1::SubscribeEventsResponse frame) {
     case v1::SubscribeEventsResponse::kEventBatch:
       for (v1::Delivery& delivery : *frame.mutable_event_batch()->mutable_deliveries()) {
         if (!delivery.ack_token().empty()) {
-          error_ = WrongMode(options_.request.subscription(), "SHARED", "SharedConsumer");
+          error_ = SharedIsConsumed(options_.request.subscription());
           return;
         }
         if (repeats_.contains(delivery.event().cursor())) continue;

@@ -53,6 +53,7 @@ class EventSource {
 
  private:
   void Begin();
+  void CheckMode();
   void Fail(const absl::Status& status);
   v1::SubscribeEventsRequest NextRequest();
   void Accept(v1::SubscribeEventsResponse frame);
@@ -67,6 +68,7 @@ class EventSource {
   // The rest belongs to the thread of Next.
   bool begun_ = false;
   std::optional<CallError> error_;
+  bool has_started_ = false;                  // some stream has
   std::string received_;                      // after everything that came: where a new stream starts
   std::deque<Received> waiting_;              // came in a frame, and not yet handed out
   absl::flat_hash_set<std::string> repeats_;  // of a durable subscription: what this stream may send though we have it

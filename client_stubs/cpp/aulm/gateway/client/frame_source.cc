@@ -1,12 +1,14 @@
 #include "aulm/gateway/client/frame_source.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "aulm/gateway/client/connection.h"
 #include "aulm/gateway/client/frame_stream.h"
 #include "aulm/gateway/client/monotonic_now.h"
+#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 
 namespace aulm::gateway::client {
 namespace {
@@ -14,6 +16,7 @@ namespace {
 // What the gateway uses where the request says nothing.
 constexpr absl::Duration kUsualHeartbeat = absl::Seconds(20);
 constexpr int kSilentHeartbeats = 3;
+constexpr std::chrono::seconds kCallTimeout(10);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
@@ -90,6 +93,24 @@ std::optional<v1::SubscribeEventsResponse> FrameSource::Take(absl::Duration pati
           absl::ZeroDuration());
   }
   return std::nullopt;
+}
+
+CallResult<v1::Subscription> FrameSource::FindSubscription(const std::string& name) {
+  const auto stub = v1::SubscriptionService::NewStub(channel_);
+  v1::GetSubscriptionRequest request;
+  request.set_name(name);
+  while (!stopped()) {
+    v1::GetSubscriptionResponse response;
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
+    const grpc::Status status = stub->GetSubscription(&context, request, &response);
+    if (status.ok()) return std::move(*response.mutable_subscription());
+    if (!MayPass(status.error_code())) return ToCallError(status);
+    const absl::Duration wait = backoff_.Next();
+    if (notices_.on_interrupted) notices_.on_interrupted(ToCallError(status), wait);
+    Pause(wait);
+  }
+  return ToCallError(grpc::Status(grpc::StatusCode::CANCELLED, "stopped"));
 }
 
 void FrameSource::Close() {

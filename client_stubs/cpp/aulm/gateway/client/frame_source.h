@@ -3,14 +3,17 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "aulm/gateway/client/backoff.h"
 #include "aulm/gateway/client/call_error.h"
+#include "aulm/gateway/client/call_result.h"
 #include "aulm/gateway/client/notices.h"
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
+#include "aulm/gateway/v1/subscription_service.pb.h"
 
 namespace aulm::gateway::client {
 
@@ -40,6 +43,10 @@ class FrameSource {
   // The next frame. nullopt after `patience` at most, so that the caller can see to other things, and at once when
   // stopped or where trying again cannot mend what happened: see error(). A frame's Drain is obeyed by the next Take.
   std::optional<v1::SubscribeEventsResponse> Take(absl::Duration patience);
+
+  // What the gateway says of a durable subscription, asked for as long as it is away: before the first Take. Fails with
+  // CANCELLED when stopped before.
+  CallResult<v1::Subscription> FindSubscription(const std::string& name);
 
   // Leaves the stream. On the thread of Take.
   void Close();

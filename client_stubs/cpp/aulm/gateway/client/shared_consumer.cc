@@ -1,13 +1,11 @@
 #include "aulm/gateway/client/shared_consumer.h"
 
-#include <chrono>
 #include <iostream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "aulm/gateway/client/conversation_lanes.h"
 #include "aulm/gateway/client/settler.h"
-#include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 
 namespace aulm::gateway::client {
 namespace {
@@ -15,7 +13,6 @@ namespace {
 constexpr size_t kMostOutstanding = 10'000;  // the contract allows no more
 constexpr absl::Duration kPatience = absl::Seconds(1);
 constexpr absl::Duration kUsualAckDeadline = absl::Seconds(30);
-constexpr std::chrono::seconds kCallTimeout(10);
 
 void Set(google::protobuf::Duration& duration, absl::Duration value) {
   duration.set_seconds(absl::IDivDuration(value, absl::Seconds(1), &value));
@@ -98,34 +95,21 @@ void SharedConsumer::Stop() {
   if (running_ != nullptr) running_->Close();
 }
 
-// Asks the gateway for the subscription's, for as long as it is away. nullopt when stopped or refused.
+// The subscription's, which the gateway tells. nullopt when stopped or refused.
 std::optional<absl::Duration> SharedConsumer::AckDeadline() {
-  const auto stub = v1::SubscriptionService::NewStub(channel_);
-  Backoff backoff(options_.least_backoff, options_.most_backoff);
-  while (!frames_.stopped()) {
-    v1::GetSubscriptionRequest request;
-    request.set_name(options_.subscription);
-    v1::GetSubscriptionResponse response;
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + kCallTimeout);
-    const grpc::Status status = stub->GetSubscription(&context, request, &response);
-    if (status.ok()) {
-      if (response.subscription().mode() == v1::SUBSCRIPTION_MODE_CURSOR) {
-        error_ =
-            WrongMode(options_.subscription, "CURSOR", "EventFollower or EventSubscriber with a request that names it");
-        return std::nullopt;
-      }
-      const google::protobuf::Duration& told = response.subscription().ack_deadline();
-      const absl::Duration deadline = absl::Seconds(told.seconds()) + absl::Nanoseconds(told.nanos());
-      return deadline > absl::ZeroDuration() ? deadline : kUsualAckDeadline;
-    }
-    if (!MayPass(status.error_code())) {
-      error_ = ToCallError(status);
-      return std::nullopt;
-    }
-    frames_.Pause(backoff.Next());
+  const CallResult<v1::Subscription> found = frames_.FindSubscription(options_.subscription);
+  if (!found.ok()) {
+    if (!frames_.stopped()) error_ = found.error();
+    return std::nullopt;
   }
-  return std::nullopt;
+  if (found->mode() == v1::SUBSCRIPTION_MODE_CURSOR) {
+    error_ =
+        WrongMode(options_.subscription, "CURSOR", "EventFollower or EventSubscriber with a request that names it");
+    return std::nullopt;
+  }
+  const google::protobuf::Duration& told = found->ack_deadline();
+  const absl::Duration deadline = absl::Seconds(told.seconds()) + absl::Nanoseconds(told.nanos());
+  return deadline > absl::ZeroDuration() ? deadline : kUsualAckDeadline;
 }
 
 // An error where the handler's answer settles nothing.
