@@ -75,6 +75,8 @@ make_root() {
   done
   [[ ! -e $root/etc/apt/sources.list.d/debian.sources ]] || : > "$root/etc/apt/sources.list"
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  # Debian's installer writes it, debootstrap does not.
+  printf '127.0.0.1 localhost\n::1 localhost\n' > "$root/etc/hosts"
 }
 
 # In the namespace: mounts what programs expect, and goes into the root with an empty environment but for proxies.
