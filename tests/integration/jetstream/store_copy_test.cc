@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "absl/synchronization/notification.h"
 #include "service/events/cursor.h"
 #include "service/storage/delivery_key.h"
 #include "service/storage/jetstream/jetstream_import.h"
@@ -54,10 +55,11 @@ class StoreCopyTest : public NatsStoreTest {
   void Fill(Store& store) {
     for (const char* id : {"d-1", "d-2", "d-3"}) ASSERT_TRUE(AppendNow(*store.log, EventOf(id)).ok());
     clock_.Advance(absl::Hours(25));
-    for (int turn = 0; store.log->Info().earliest != 4; ++turn) {
-      ASSERT_LT(turn, 1000) << "retention left events in the log";
-      ASSERT_TRUE(WriteNow(*store.state, {"turns", "turn", absl::StrCat(turn), std::nullopt}).ok());
-      clock_.Advance(absl::Seconds(1));
+    // This clock's timers run in real time, housekeeping's too.
+    while (store.log->Info().earliest != 4) {
+      absl::Notification later;
+      clock_.CallAfter(absl::Milliseconds(10), [&later] { later.Notify(); });
+      later.WaitForNotification();
     }
     for (const char* id : {"d-4", "d-5", "", "d-7", "d-8", "d-9"}) {
       ASSERT_TRUE(AppendNow(*store.log, EventOf(id)).ok());
@@ -139,8 +141,7 @@ TEST_F(StoreCopyTest, StateIsThereWithItsExpiryAndWithoutWhatIsOver) {
   source->engine.reset();
   const absl::StatusOr<CopiedStore> copied = Copy();
   ASSERT_TRUE(copied.ok()) << copied.status();
-  // One beside those of interest.
-  EXPECT_EQ(copied->entries, 4u);
+  EXPECT_EQ(copied->entries, 3u);
   absl::StatusOr<Store> copy = Open(options_);
   ASSERT_TRUE(copy.ok()) << copy.status();
 
