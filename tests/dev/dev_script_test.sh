@@ -8,6 +8,7 @@ unset CI "${!AULM_GATEWAY_@}"
 
 source_folder=$(cd "${1:?usage: dev_script_test.sh SOURCE_FOLDER}" && pwd)
 work=$(mktemp -d)
+real_python=$(command -v python3)
 trap 'rm -rf "$work"' EXIT
 passed=0
 failed=0
@@ -51,12 +52,40 @@ for package in "${@:3}"; do
 done
 STUB
   : > "$root/missing"
-  stub "$root/build/release/bin/aulm-simulator" <<'STUB'
-echo "simulator $*" >> "$CALLS"
-trap 'echo "simulator stopped" >> "$CALLS"; exit 0' TERM
-echo "listening aulm 127.0.0.1:9999"
-while true; do sleep 0.05; done
+  # Takes requests at a port of its own, and answers each with $SIMULATOR_ANSWERS.
+  { printf '#!%s\n' "$real_python" && cat; } > "$root/build/release/bin/aulm-simulator" <<'STUB'
+import http.server, os, signal, sys
+
+
+def call(text):
+    with open(os.environ["CALLS"], "a") as calls:
+        print(text, file=calls)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        call(f"simulator told {self.path} {body}")
+        self.send_response(int(os.environ.get("SIMULATOR_ANSWERS", "200")))
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def stop(*_):
+    call("simulator stopped")
+    os._exit(0)
+
+
+call("simulator " + " ".join(sys.argv[1:]))
+signal.signal(signal.SIGTERM, stop)
+server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+call(f"simulator listens at {server.server_port}")
+print(f"listening aulm 127.0.0.1:{server.server_port}", flush=True)
+server.serve_forever()
 STUB
+  chmod +x "$root/build/release/bin/aulm-simulator"
   stub "$root/build/release/bin/aulm-gateway" <<'STUB'
 echo "gateway in $PWD: $*" >> "$CALLS"
 echo "gateway sees ${AULM_BASE_URL:-} ${AULM_API_KEY:-} ${AULM_WEBHOOK_SECRET:-}" >> "$CALLS"
@@ -107,11 +136,18 @@ expect_no_call() { [[ $(calls) != *"$1"* ]] || fails "expected no call: $1"; }
 
 run_without_a_key_starts_the_simulator_and_points_the_gateway_at_it() {
   dev_until_ready TERM run
-  expect_call "gateway sees http://127.0.0.1:9999 alm_sk_test_simulator whsec_simulator"
-  # The stub of the simulator takes no connections; the real one is told where its webhooks go.
-  expect_output "the simulator sends no webhooks: it answered nothing"
-  expect_output "simulated at http://127.0.0.1:9999"
+  local simulator
+  simulator=http://127.0.0.1:$(sed -n 's/^simulator listens at //p' "$CALLS")
+  expect_call "gateway sees $simulator alm_sk_test_simulator whsec_simulator"
+  expect_call 'simulator told /_simulator/webhooks {"account": "default", "url": "http://127.0.0.1:8080/webhooks/aulm"}'
+  [[ $out != *"sends no webhooks"* ]] || fails "expected that the simulator took it"
+  expect_output "simulated at $simulator"
   expect_output "aulmctl --gateway 127.0.0.1:50051 send text"
+}
+
+a_simulator_that_cannot_be_told_of_its_webhooks_is_reported() {
+  SIMULATOR_ANSWERS=500 dev_until_ready TERM run
+  expect_output "the simulator sends no webhooks: it answered 500 when it was told where to"
 }
 
 run_with_a_key_starts_no_simulator() {
