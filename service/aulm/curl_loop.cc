@@ -159,7 +159,7 @@ void CurlLoop::Collect() {
     const CURLcode code = message->data.result;
     char* owner = nullptr;
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &owner);
-    auto& transfer = *static_cast<CurlTransfer*>(static_cast<void*>(owner));
+    auto& transfer = *reinterpret_cast<CurlTransfer*>(owner);
     curl_multi_remove_handle(multi_, transfer.easy());
     Finish(transfer, transfer.Result(code));
   }
@@ -182,14 +182,13 @@ void CurlLoop::SetDue(CurlTransfer& transfer, int64_t due) {
 }
 
 void CurlLoop::EndOrDetach(CurlTransfer& transfer, HttpFailure::Reason reason) {
-  if (!transfer.must_finish()) {
+  const bool settle_limit = transfer.detached && reason == HttpFailure::Reason::kDeadline;
+  if (!transfer.must_finish() || settle_limit) {
     End(transfer, reason);
   } else if (!transfer.detached) {
     transfer.detached = true;
     SetDue(transfer, After(transfer.request().settle_limit));
     transfer.exchange()->OnDetached(reason);
-  } else if (reason == HttpFailure::Reason::kDeadline) {
-    End(transfer, reason);  // the settle limit
   }
 }
 

@@ -21,7 +21,7 @@ template <typename Value>
 void Set(CURL* easy, CURLoption option, Value value) {
   const CURLcode code = curl_easy_setopt(easy, option, value);
   if (code == CURLE_OK) return;
-  LogLine(LogLevel::kError, "curl_option_refused").Field("option", option);
+  LogLine(LogLevel::kError, "curl_option_refused").Field("option", static_cast<int64_t>(option));
   abort();
 }
 

@@ -18,7 +18,7 @@ std::unique_ptr<CurlLoop> MakeLoop(const CurlTransportOptions& options, AulmMetr
 
 }  // namespace
 
-CurlTransport::CurlTransport(CurlTransportOptions options, AulmMetrics& metrics)
+CurlTransport::CurlTransport(const CurlTransportOptions& options, AulmMetrics& metrics)
     : stop_grace_(options.stop_grace), loop_(MakeLoop(options, metrics)), thread_([this] { Run(); }) {}
 
 CurlTransport::~CurlTransport() { Stop(); }
@@ -73,7 +73,7 @@ void CurlTransport::Run() {
       commands.swap(queue_);
       if (stopping_ && !told_to_stop) {
         told_to_stop = true;
-        commands.push_back(Command());  // wakes the loop below, after the commands before it
+        commands.emplace_back();  // wakes the loop below, after the commands before it
       } else if (stopping_ && commands.empty() && loop_->idle()) {
         closed_ = true;
         return;

@@ -46,7 +46,7 @@ struct CurlTransportOptions {
 class CurlTransport final : public HttpTransport {
  public:
   // Starts the thread. `metrics` must outlive this.
-  CurlTransport(CurlTransportOptions options, AulmMetrics& metrics);
+  CurlTransport(const CurlTransportOptions& options, AulmMetrics& metrics);
   // Stops.
   ~CurlTransport() override;
 

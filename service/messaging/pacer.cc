@@ -146,7 +146,7 @@ std::shared_ptr<Pacer::Queue> Pacer::QueueOf(const Turn& turn, const Pace& pace,
   return made;
 }
 
-Pacer::Ticket Pacer::Wait(Turn turn, Ready ready) {
+Pacer::Ticket Pacer::Wait(const Turn& turn, Ready ready) {
   const Pace& pace = paces_.Of(turn.session_id);
   if (pace.off) {
     std::move(ready)(absl::OkStatus());
@@ -184,6 +184,7 @@ Pacer::Ticket Pacer::Wait(Turn turn, Ready ready) {
       }
     }
   }
+  // What was refused was not queued. NOLINTNEXTLINE(bugprone-use-after-move)
   if (!refusal.ok()) std::move(ready)(std::move(refusal));
   if (idle != nullptr) Serve(idle);
   return ticket;
@@ -252,14 +253,15 @@ void Pacer::Serve(const std::shared_ptr<Queue>& queue) {
 void Pacer::OnRead(const std::shared_ptr<Queue>& queue, absl::StatusOr<std::optional<StateEntry>> entry) {
   stored::PacingRecord record;
   absl::Status failure = entry.status();
-  if (failure.ok() && entry->has_value() && !record.ParseFromString((*entry)->value)) {
+  const std::optional<StateEntry> found = failure.ok() ? *std::move(entry) : std::nullopt;
+  if (found.has_value() && !record.ParseFromString(found->value)) {
     failure = absl::DataLossError("a pacing record cannot be read");
   }
   if (!failure.ok()) return RefuseAll(queue, failure);
   {
     absl::MutexLock lock(&mutex_);
     queue->record = record;
-    queue->revision = entry->has_value() ? (*entry)->revision : 0;
+    queue->revision = found.has_value() ? found->revision : 0;
     queue->known = true;
   }
   Reserve(queue);

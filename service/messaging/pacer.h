@@ -58,7 +58,7 @@ class Pacer {
 
   // Asks for a slot. A slot that lies beyond `answer_by`, or further away than max_wait, is refused at once, as far as
   // this replica knows who is before; another replica, or another caller whose turn comes first, may push it back.
-  Ticket Wait(Turn turn, Ready ready) ABSL_LOCKS_EXCLUDED(mutex_);
+  Ticket Wait(const Turn& turn, Ready ready) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // The caller has gone: its place is free, and `ready` is dropped without being called. False when it was called
   // already, or is being called.

@@ -226,7 +226,7 @@ void SendInProgress::Settle(absl::StatusOr<SendResult> result) {
   } else {
     answer = result.status();
   }
-  if (send_.generated_id) {
+  if (!claim_.has_value()) {  // an id that we made
     if (!not_sent) environment_.ledger.RecordGenerated(send_, client_->account(), result);
     return EndWith(std::move(answer));
   }

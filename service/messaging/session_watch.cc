@@ -221,10 +221,12 @@ void SessionWatch::Begin(Watched& watched, SessionReader::Reading reading) {
 void SessionWatch::OnRecord(Watched& watched, SessionReader::Reading reading,
                             absl::StatusOr<std::optional<StateEntry>> entry) {
   Record record;
-  if (!entry.ok() || (entry->has_value() && !record.ParseFromString((*entry)->value))) return End(watched);
-  const bool is_new = !entry->has_value();
+  if (!entry.ok()) return End(watched);
+  const std::optional<StateEntry> found = *std::move(entry);
+  if (found.has_value() && !record.ParseFromString(found->value)) return End(watched);
+  const bool is_new = !found.has_value();
   if (is_new) record.set_announced(true);  // nobody is told of the first state: it is no change
-  Adopt(watched, record, is_new ? 0 : (*entry)->revision);
+  Adopt(watched, record, found.has_value() ? found->revision : 0);
   watched.known = true;
   if (!is_new) return Judge(watched, std::move(reading));
   record.set_aulm_state(RepairUtf8(reading.status.status));

@@ -50,7 +50,7 @@ void AppendPipeline::Stop() {
   for (BulkRequests* requests : AllRequests()) requests->Stop();
 }
 
-void AppendPipeline::Append(NewEvent event, EventLog::AppendCallback done) {
+void AppendPipeline::Append(const NewEvent& event, EventLog::AppendCallback done) {
   auto item = std::make_shared<Item>();
   item->subject = EventSubject(options_.prefix, event);
   item->message_id = EventMessageId(event);

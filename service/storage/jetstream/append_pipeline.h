@@ -57,7 +57,7 @@ class AppendPipeline {
   absl::Status Start();
 
   // EventLog::Append. From any thread.
-  void Append(NewEvent event, EventLog::AppendCallback done);
+  void Append(const NewEvent& event, EventLog::AppendCallback done);
 
   // On the loop: the log was followed further. Answers what waited for that.
   void OnHead();

@@ -45,8 +45,8 @@ bool TakeInto(const FetchedEvents& events, const ReadLimits& limits, size_t& byt
 
 }  // namespace
 
-JetStreamEventLog::JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, Clock& clock,
-                                     Random& random, StorageMetrics& metrics, const StreamInfo& info,
+JetStreamEventLog::JetStreamEventLog(const Options& options, NatsConnection& connection, JetStreamApi& api,
+                                     Clock& clock, Random& random, StorageMetrics& metrics, const StreamInfo& info,
                                      Listeners listeners)
     : connection_(connection),
       loop_(connection.loop()),
@@ -110,9 +110,7 @@ void JetStreamEventLog::Stop() {
   loop_.Flush();
 }
 
-void JetStreamEventLog::Append(NewEvent event, AppendCallback done) {
-  pipeline_.Append(std::move(event), std::move(done));
-}
+void JetStreamEventLog::Append(NewEvent event, AppendCallback done) { pipeline_.Append(event, std::move(done)); }
 
 absl::StatusOr<EventPage> JetStreamEventLog::Read(uint64_t after, const ReadLimits& limits) {
   EventPage page;

@@ -41,7 +41,7 @@ class JetStreamEventLog final : public EventLog {
   };
 
   // `info` is the stream as it was opened. Its thread is the connection's loop. All must outlive this.
-  JetStreamEventLog(Options options, NatsConnection& connection, JetStreamApi& api, Clock& clock, Random& random,
+  JetStreamEventLog(const Options& options, NatsConnection& connection, JetStreamApi& api, Clock& clock, Random& random,
                     StorageMetrics& metrics, const StreamInfo& info, Listeners listeners);
 
   // After `requests` failed what was in flight.

@@ -85,12 +85,12 @@ void JetStreamStateStore::Write(std::vector<StateWrite> writes, Durability, Writ
       item->index = i;
       item->write = std::move(writes[i]);
       item->begun = clock_.Now();
-      Begin(std::move(item));
+      Begin(item);
     }
   });
 }
 
-void JetStreamStateStore::Begin(ItemPtr item) {
+void JetStreamStateStore::Begin(const ItemPtr& item) {
   if (absl::Status bad = CheckStateWrite(item->write); !bad.ok()) return Resolve(item, bad);
   item->subject = absl::StrCat(buckets_.SubjectOf(item->write.bucket), ".", StateSubjectOfKey(item->write.key));
   item->message_id = random_.Uuid();
@@ -121,7 +121,7 @@ void JetStreamStateStore::Decide(const ItemPtr& item) {
 
 void JetStreamStateStore::DecideKnowing(const ItemPtr& item, const Known& current) {
   const uint64_t revision = current.Exists(clock_.Now()) ? current.revision : 0;
-  const uint64_t expected = *item->write.expected_revision;
+  const uint64_t expected = item->write.expected_revision.value_or(0);
   if (revision != expected) {
     return Resolve(item, absl::AbortedError(absl::StrCat("state: ", item->write.bucket, "/", item->write.key,
                                                          " has revision ", revision, ", not ", expected)));
@@ -135,8 +135,8 @@ void JetStreamStateStore::DecideKnowing(const ItemPtr& item, const Known& curren
 void JetStreamStateStore::Publish(const ItemPtr& item) {
   NatsConnection::Headers headers = {{"Nats-Msg-Id", item->message_id}};
   const StateWrite& write = item->write;
-  if (item->expected.has_value()) {
-    headers.emplace_back("Nats-Expected-Last-Subject-Sequence", absl::StrCat(*item->expected));
+  if (const std::optional<uint64_t>& expected = item->expected; expected.has_value()) {
+    headers.emplace_back("Nats-Expected-Last-Subject-Sequence", absl::StrCat(*expected));
   }
   if (!write.value.has_value()) headers.emplace_back(kOperationHeader, kDeleted);
   if (write.value.has_value() && write.expires < absl::InfiniteFuture()) {
@@ -200,13 +200,13 @@ void JetStreamStateStore::AfterWritesOf(const std::string& subject, std::functio
   queue->second.back()->then.push_back(std::move(read));
 }
 
-void JetStreamStateStore::AfterWritesIn(const std::string& bucket, std::function<void()> read) {
+void JetStreamStateStore::AfterWritesIn(const std::string& bucket, const std::function<void()>& read) {
   const std::string base = absl::StrCat(buckets_.SubjectOf(bucket), ".");
   auto open = std::make_shared<size_t>(0);
   for (auto& [subject, queue] : queues_) {
     if (!absl::StartsWith(subject, base)) continue;
     ++*open;
-    queue.back()->then.push_back([open, read] {
+    queue.back()->then.emplace_back([open, read] {
       if (--*open == 0) read();
     });
   }

@@ -91,7 +91,7 @@ class JetStreamStateStore final : public StateStore {
 
   absl::Status Admit();
   void Leave() { --open_; }
-  void Begin(ItemPtr item);
+  void Begin(const ItemPtr& item);
   void Decide(const ItemPtr& item);
   void DecideKnowing(const ItemPtr& item, const Known& current);
   void Publish(const ItemPtr& item);
@@ -108,7 +108,7 @@ class JetStreamStateStore final : public StateStore {
   void Remember(const std::string& subject, const Known& known);
   // Calls `read` once every write that is under way for the subject, or for the bucket, is resolved.
   void AfterWritesOf(const std::string& subject, std::function<void()> read);
-  void AfterWritesIn(const std::string& bucket, std::function<void()> read);
+  void AfterWritesIn(const std::string& bucket, const std::function<void()>& read);
   void Later(absl::AnyInvocable<void() &&> task) { later_.push_back(std::move(task)); }
 
   StateBuckets& buckets_;

@@ -335,7 +335,7 @@ void NatsConnection::LeaveServer() {
   int count = 0;
   if (natsConnection_GetServers(connection_, &servers, &count) != NATS_OK) return;
   for (int i = 0; i < count; ++i) std::free(servers[i]);
-  std::free(servers);
+  std::free(static_cast<void*>(servers));
   if (count > 1) loop_.Break();
 }
 

@@ -56,7 +56,7 @@ void StateBuckets::Use(const std::string& bucket, Ready ready) {
 
 void StateBuckets::OnOpened(const std::string& bucket, const absl::StatusOr<StreamInfo>& info) {
   Bucket& known = buckets_[bucket];
-  const absl::Status status = info.status();
+  const absl::Status& status = info.status();
   known.open = status.ok();
   known.one_copy = status.ok() && CopiesOf(*info) == 1;
   if (!status.ok())

@@ -1,7 +1,6 @@
 #include "service/storage/jetstream/stream_reader.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 #include <vector>
 
@@ -44,12 +43,12 @@ absl::StatusOr<StreamReader::Fetched> StreamReader::Fetch(uint64_t first, uint64
 }
 
 absl::Status StreamReader::FetchWindow(uint64_t first, uint64_t count, Fetched& fetched) const {
-  std::vector<std::optional<absl::StatusOr<NatsMessage>>> answers(count);
+  std::vector<absl::StatusOr<NatsMessage>> answers(count);
   absl::BlockingCounter open(static_cast<int>(count));
   for (uint64_t i = 0; i < count; ++i) {
     api_.requests().Send(absl::StrCat("$JS.API.DIRECT.GET.", stream_), {}, absl::StrCat("{\"seq\":", first + i, "}"),
                          kTimeout, [&answers, &open, i](absl::StatusOr<NatsMessage> answer) {
-                           answers[i].emplace(std::move(answer));
+                           answers[i] = std::move(answer);
                            open.DecrementCount();
                          });
   }
@@ -57,7 +56,7 @@ absl::Status StreamReader::FetchWindow(uint64_t first, uint64_t count, Fetched& 
   for (uint64_t i = 0; i < count; ++i) {
     // The leader's answer to an earlier one may have led beyond this.
     if (first + i <= fetched.through) continue;
-    absl::StatusOr<NatsMessage>& answer = **(answers.begin() + static_cast<std::ptrdiff_t>(i));
+    absl::StatusOr<NatsMessage>& answer = answers[i];
     uint64_t sequence = 0;
     if (answer.ok() && absl::SimpleAtoi(answer->Header("Nats-Sequence"), &sequence) && sequence == first + i) {
       const absl::Time time = ParseNatsTime(answer->Header("Nats-Time-Stamp"));

@@ -39,8 +39,8 @@ std::string Remedy(const StreamDefinition& spec, absl::string_view field) {
   if (field == "max_bytes" && !spec.max_bytes_setting.empty()) {
     ways.push_back(absl::StrCat("set ", spec.max_bytes_setting));
   }
-  if (field == "num_replicas") ways.push_back("set store.nats.replicas");
-  if (ways.empty()) ways.push_back("choose another store.nats.prefix");
+  if (field == "num_replicas") ways.emplace_back("set store.nats.replicas");
+  if (ways.empty()) ways.emplace_back("choose another store.nats.prefix");
   return absl::StrJoin(ways, ", or ");
 }
 
@@ -49,8 +49,8 @@ std::vector<absl::string_view> Checked(const StreamDefinition& spec) {
   std::vector<absl::string_view> fields = {
       "subjects",         "retention", "max_age", "max_bytes",  "max_msgs_per_subject",
       "duplicate_window", "discard",   "storage", "deny_delete"};
-  if (spec.direct) fields.push_back("allow_direct");
-  if (spec.replicas != 0) fields.push_back("num_replicas");
+  if (spec.direct) fields.emplace_back("allow_direct");
+  if (spec.replicas != 0) fields.emplace_back("num_replicas");
   return fields;
 }
 

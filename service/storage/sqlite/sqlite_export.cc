@@ -103,9 +103,10 @@ absl::Status SqliteExport::State(
       const absl::StatusOr<StateRowPtr> row = state_->Next();
       failed.Update(row.status());
       if (!row.ok() || *row == nullptr) break;
-      if (!(*row)->value.has_value() || (*row)->expires <= now) continue;
+      const auto& value = (*row)->value;
+      if (!value.has_value() || (*row)->expires <= now) continue;
       const absl::string_view key = absl::string_view((*row)->name).substr(bucket.size() + 1);
-      failed.Update(take(bucket, key, *(*row)->value, (*row)->expires));
+      failed.Update(take(bucket, key, *value, (*row)->expires));
     }
     state_->End();
     if (!failed.ok()) break;
