@@ -75,6 +75,7 @@ class CallerReader {
       return {};
     }
     std::vector<CallerSettings> callers;
+    callers.reserve(config.callers_size());
     for (int i = 0; i < config.callers_size(); ++i) {
       callers.push_back(ReadCaller(absl::StrCat("callers[", i, "]"), config.callers(i)));
     }

@@ -138,7 +138,7 @@ absl::StatusOr<std::shared_ptr<const WatchedSecrets>> SecretWatcher::Watch(Purpo
   auto entry = std::make_shared<Entry>(std::move(purpose), read_, changes_.Add(with_outcome("applied")),
                                        changes_.Add(with_outcome("refused")), broken_.Add(labels));
   if (absl::Status status = entry->Load(); !status.ok()) return status;
-  const std::shared_ptr<const WatchedSecrets> watched = entry->watched();
+  std::shared_ptr<const WatchedSecrets> watched = entry->watched();
   checks_.Add([entry = std::move(entry)] { entry->Check(); });
   return watched;
 }

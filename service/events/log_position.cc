@@ -45,7 +45,7 @@ absl::StatusOr<Position> PositionAt(EventLog& log, uint64_t sequence) {
 
 absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor) {
   const LogInfo before = log.Info();
-  if (const absl::Status covered = CheckCoverage(cursor, before); !covered.ok()) return covered;
+  if (absl::Status covered = CheckCoverage(cursor, before); !covered.ok()) return covered;
   const Position asked{cursor.sequence, cursor.fingerprint};
   if (cursor.sequence == before.earliest - 1) return asked;
   absl::StatusOr<Position> found = PositionAt(log, cursor.sequence);
@@ -54,7 +54,7 @@ absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor) {
   // Retention may have come between the two looks.
   const LogInfo after = log.Info();
   if (cursor.sequence == after.earliest - 1) return asked;
-  if (const absl::Status covered = CheckCoverage(cursor, after); !covered.ok()) return covered;
+  if (absl::Status covered = CheckCoverage(cursor, after); !covered.ok()) return covered;
   return CursorExpired(after, "is of an event that this event log lost (another one stands in its place)");
 }
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr char kAuthorization[] = "authorization";
 
-absl::string_view View(grpc::string_ref text) { return {text.data(), text.size()}; }
+absl::string_view View(const grpc::string_ref& text) { return {text.data(), text.size()}; }
 
 // The values of one key of the call's metadata.
 std::vector<absl::string_view> Metadata(const grpc::ServerContextBase& context, absl::string_view key) {

@@ -36,7 +36,7 @@ void SendCall::Begin(Sender& sender, Send send) {
   send.answer_by = answer_by();
   send.traceparent = traceparent();
   const std::shared_ptr<PendingSend> pending =
-      sender.Prepare(std::move(send), [this](absl::StatusOr<SendAnswer> answer) { Complete(answer); });
+      sender.Prepare(std::move(send), [this](const absl::StatusOr<SendAnswer>& answer) { Complete(answer); });
   {
     absl::MutexLock lock(&mutex_);
     pending_ = pending;

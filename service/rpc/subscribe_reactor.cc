@@ -71,10 +71,10 @@ void SubscribeReactor::Admit(const grpc::ByteBuffer& request) {
     return;
   }
   stream_ = *std::move(stream);
-  stream_->Start([self = shared_from_this()](absl::Status status) { self->OnAdmitted(std::move(status)); });
+  stream_->Start([self = shared_from_this()](const absl::Status& status) { self->OnAdmitted(status); });
 }
 
-void SubscribeReactor::OnAdmitted(absl::Status status) {
+void SubscribeReactor::OnAdmitted(const absl::Status& status) {
   if (!status.ok()) {
     FinishFrom(State::kAdmitting, status);
     return;
@@ -105,7 +105,7 @@ void SubscribeReactor::OnFrame(absl::StatusOr<Frame> frame) {
     write_begun_ = clock_.Now();
   }
   environment_.method_metrics.MessagesSent();
-  writing_ = std::move(frame->bytes);
+  writing_ = frame->bytes;
   StartWrite(&writing_);
 }
 

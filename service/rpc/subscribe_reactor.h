@@ -60,7 +60,7 @@ class SubscribeReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer>
   // Who calls and whether it may, then what the request asks for: the log itself, or a durable subscription.
   absl::StatusOr<std::shared_ptr<FrameSource>> OpenSource(const grpc::ByteBuffer& bytes);
   absl::Status TakeSlot();
-  void OnAdmitted(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnAdmitted(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mutex_);
   void Pull();
   void OnFrame(absl::StatusOr<Frame> frame) ABSL_LOCKS_EXCLUDED(mutex_);
 

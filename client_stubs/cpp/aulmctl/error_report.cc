@@ -134,6 +134,7 @@ std::string JsonObject(const Facts& members) {
 std::string JsonViolations(const std::vector<CallError::Violation>& violations) {
   if (violations.empty()) return "";
   std::vector<std::string> objects;
+  objects.reserve(violations.size());
   for (const CallError::Violation& violation : violations) {
     objects.push_back(JsonObject({{"subject", Json(violation.subject)}, {"description", Json(violation.description)}}));
   }

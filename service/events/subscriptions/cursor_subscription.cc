@@ -179,7 +179,7 @@ void CursorSubscription::EndConsumers(const absl::Status& status) {
 
 void CursorSubscription::Detach(uint64_t id, Consumer& consumer, Actions& actions) {
   if (consumer.log != nullptr) {
-    actions.push_back([log = std::move(consumer.log)] { log->Close(); });
+    actions.emplace_back([log = std::move(consumer.log)] { log->Close(); });
     consumer.log = nullptr;
   }
   if (active_ == id) active_ = 0;
@@ -208,7 +208,7 @@ void CursorSubscription::Activate(Actions& actions) {
   spec.include_raw_body = consumer.spec.include_raw_body;
   consumer.log =
       std::make_shared<EventStream>(context_.streams, std::move(spec), consumer.stream_id, [](const EventStream*) {});
-  actions.push_back([self = Self(), id = active_, log = consumer.log] {
+  actions.emplace_back([self = Self(), id = active_, log = consumer.log] {
     log->Start([self, id](absl::Status status) { self->OnLogStarted(id, std::move(status)); });
   });
 }
@@ -225,8 +225,8 @@ void CursorSubscription::OnLogStarted(uint64_t id, absl::Status status) {
       Detach(id, consumer, actions);
     } else {
       // Its Started frame: the consumer has had one.
-      actions.push_back([self = Self(), id, log = consumer.log] {
-        log->Next([self, id](absl::StatusOr<Frame> frame) {
+      actions.emplace_back([self = Self(), id, log = consumer.log] {
+        log->Next([self, id](const absl::StatusOr<Frame>& frame) {
           Actions more;
           {
             absl::MutexLock inner(&self->mutex_);
@@ -278,7 +278,7 @@ void CursorSubscription::Answer(Consumer& consumer, absl::StatusOr<Frame> frame,
     consumer.totals.events += frame->events;
     consumer.totals.bytes += frame->size_bytes;
   }
-  actions.push_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
+  actions.emplace_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
     std::move(next)(std::move(frame));
   });
 }
@@ -305,7 +305,7 @@ void CursorSubscription::Collect(Actions& actions) {
     } else if (consumer.log_ready && consumer.log != nullptr) {
       if (consumer.log_asked) continue;
       consumer.log_asked = true;
-      actions.push_back([self = Self(), asking = id, log = consumer.log] {
+      actions.emplace_back([self = Self(), asking = id, log = consumer.log] {
         log->Next([self, asking](absl::StatusOr<Frame> frame) { self->OnLogFrame(asking, std::move(frame)); });
       });
     } else if (now - consumer.last_frame >= consumer.spec.heartbeat_interval) {
@@ -332,7 +332,7 @@ void CursorSubscription::ArmTimer(Actions& actions) {
   if (due == absl::InfiniteFuture()) return;
   timer_armed_ = true;
   const absl::Duration delay = std::max(absl::Milliseconds(1), due - context_.clock.Now());
-  actions.push_back([self = Self(), delay] {
+  actions.emplace_back([self = Self(), delay] {
     self->context_.clock.CallAfter(delay, [weak = self->weak_from_this()] {
       const auto woken = std::static_pointer_cast<CursorSubscription>(weak.lock());
       if (woken == nullptr) return;
@@ -375,7 +375,8 @@ void CursorSubscription::Advanced(const absl::StatusOr<Position>& position, Ackn
     if (held_) {
       AdvanceTo(*position, std::move(done));
     } else {
-      actions.push_back([done = std::move(done), moved = DrainStatus("moved")]() mutable { std::move(done)(moved); });
+      actions.emplace_back(
+          [done = std::move(done), moved = DrainStatus("moved")]() mutable { std::move(done)(moved); });
     }
     Collect(actions);
   }

@@ -185,7 +185,7 @@ void DurableSubscription::WhenDurable(absl::AnyInvocable<void(absl::Status) &&> 
 void DurableSubscription::WriteWhatIsDue(Actions& actions) {
   if (!end_.ok()) {
     for (Waiter& waiter : std::exchange(waiters_, {})) {
-      actions.push_back([waiter = std::move(waiter), status = end_]() mutable { std::move(waiter)(status); });
+      actions.emplace_back([waiter = std::move(waiter), status = end_]() mutable { std::move(waiter)(status); });
     }
     return;
   }
@@ -213,7 +213,7 @@ void DurableSubscription::WriteWhatIsDue(Actions& actions) {
   writing_ = true;
   written_waiters_ = std::exchange(waiters_, {});
   if (std::vector<StateWrite> first = TakeFirstWrites(); !first.empty()) {
-    actions.push_back(
+    actions.emplace_back(
         [self = shared_from_this(), first = std::move(first)]() mutable { self->IssueFirst(std::move(first)); });
     return;
   }
@@ -227,7 +227,7 @@ void DurableSubscription::WriteState(Actions& actions) {
       written_waiters_.empty() ? StateStore::Durability::kRelaxed : StateStore::Durability::kDurable;
   relaxed_dirty_ = false;
   relaxed_due_ = false;
-  actions.push_back([self = shared_from_this(), writes = std::move(writes), durability]() mutable {
+  actions.emplace_back([self = shared_from_this(), writes = std::move(writes), durability]() mutable {
     self->Issue(std::move(writes), durability);
   });
 }
@@ -282,7 +282,7 @@ void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>&
     }
     const absl::Status status = !end_.ok() ? end_ : failure.ok() ? absl::OkStatus() : StoreFailed(failure);
     for (Waiter& waiter : std::exchange(written_waiters_, {})) {
-      actions.push_back([waiter = std::move(waiter), status]() mutable { std::move(waiter)(std::move(status)); });
+      actions.emplace_back([waiter = std::move(waiter), status]() mutable { std::move(waiter)(status); });
     }
     if (!failure.ok() && end_.ok()) {
       relaxed_dirty_ = true;
@@ -299,7 +299,7 @@ void DurableSubscription::PauseWrites(Actions& actions) {
   LogLine(LogLevel::kWarn, "subscription_write_failed").Field("subscription", name());
   // Whoever waits is told, and may ask again: what was done stays done, and is written later.
   for (Waiter& waiter : std::exchange(waiters_, {})) {
-    actions.push_back([waiter = std::move(waiter)]() mutable {
+    actions.emplace_back([waiter = std::move(waiter)]() mutable {
       std::move(waiter)(StoreFailed(absl::UnavailableError("the store refused it")));
     });
   }

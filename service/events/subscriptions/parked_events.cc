@@ -70,6 +70,7 @@ void ParkedEvents::Finish(uint64_t sequence) {
 std::vector<StateWrite> ParkedEvents::TakeDeletions() {
   deleting_ = std::exchange(deletions_, {});
   std::vector<StateWrite> writes;
+  writes.reserve(deleting_.size());
   for (const std::string& key : deleting_) writes.push_back({kParkedEvents, key, std::nullopt, std::nullopt});
   return writes;
 }

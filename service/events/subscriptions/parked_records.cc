@@ -30,7 +30,7 @@ absl::StatusOr<std::optional<LoggedEvent>> ReadEvent(EventLog& log, uint64_t seq
   absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
   if (!page.ok()) return StoreFailed("the event log cannot be read", page.status());
   if (page->events.empty() || page->events.front().sequence != sequence) return std::nullopt;
-  return std::move(page->events.front());
+  return page->events.front();
 }
 
 // A page token is what stands behind the subscription's id in a key: two numbers of 20 digits.

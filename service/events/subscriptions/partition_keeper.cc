@@ -55,7 +55,7 @@ absl::StatusOr<bool> PartitionKeeper::Step(DurableSubscription& subscription, Cl
   const uint64_t term = roster_.Term();  // before the look: what it finds is true in this term
   const absl::StatusOr<StoredAssignment> stored = ReadAssignment(state_, subscription.id());
   if (absl::IsNotFound(stored.status())) {
-    const absl::Status gone = SubscriptionNotFound(subscription.name());
+    absl::Status gone = SubscriptionNotFound(subscription.name());
     subscription.End(gone);
     return gone;
   }
@@ -163,8 +163,8 @@ absl::Status PartitionKeeper::LookForTheDead(const Assignment& assignment) {
 absl::StatusOr<bool> PartitionKeeper::Take(DurableSubscription& subscription, const StoredAssignment& stored,
                                            Assignment next, const Assignment::Share& from, PartitionSet partitions,
                                            uint64_t term) {
-  const std::string from_key = from.key();
-  const std::string from_owner = from.owner();
+  const std::string& from_key = from.key();
+  const std::string& from_owner = from.owner();
   absl::StatusOr<ShareContent> content = ReadShare(state_, subscription.id(), from_key, /*fence=*/!from_owner.empty());
   if (!content.ok()) {
     // Gone in the meantime, where the assignment says so, too: look again.
@@ -235,7 +235,7 @@ absl::StatusOr<std::vector<state::v1::ParkedRecord>> PartitionKeeper::ReadParked
   std::vector<state::v1::ParkedRecord> parked;
   if (subscription.whole()) return parked;
   absl::Status unread;
-  const absl::Status read = ForEachParked(state_, subscription.id(), [&](const state::v1::ParkedRecord& record) {
+  absl::Status read = ForEachParked(state_, subscription.id(), [&](const state::v1::ParkedRecord& record) {
     if (!Contains(partitions, PartitionOf(record.conversation()))) return;
     // The record was durable before the bit was to be written.
     if (record.generation() == generation) blocks.Settle(record.sequence());

@@ -109,7 +109,7 @@ absl::Status FenceShare(StateStore& state, const std::string& subscription_id, c
 }
 
 absl::Status WriteShare(StateStore& state, const std::string& subscription_id, const std::string& share_key,
-                        ShareContent content) {
+                        const ShareContent& content) {
   std::vector<StateWrite> writes;
   writes.push_back({kShares, ShareKey(subscription_id, share_key), content.record.SerializeAsString(), std::nullopt});
   AckBlocks blocks(content.part.blocks.floor());

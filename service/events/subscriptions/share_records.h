@@ -54,7 +54,7 @@ absl::Status FenceShare(StateStore& state, const std::string& subscription_id, c
 
 // Of a share that nobody has yet.
 absl::Status WriteShare(StateStore& state, const std::string& subscription_id, const std::string& share_key,
-                        ShareContent content);
+                        const ShareContent& content);
 
 // What is left of a share that nobody refers to any more. What fails only takes room.
 void DeleteShare(StateStore& state, const std::string& subscription_id, const std::string& share_key);

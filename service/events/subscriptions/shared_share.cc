@@ -93,6 +93,7 @@ std::vector<SharedLedger::ParkOrder> SharedShare::FirstWritten(bool ok) {
 std::vector<StateWrite> SharedShare::TakeWrites(const std::string& share_key) {
   std::vector<StateWrite> writes;
   rows_ = ledger_.blocks().TakeDirty();
+  writes.reserve(rows_.size());
   for (const AckBlocks::Row& row : rows_) {
     writes.push_back({kAcks, AckKey(id_, share_key, row.number), row.value, row.expected_revision});
   }

@@ -201,7 +201,7 @@ void SharedSubscription::Collect(Actions& actions) {
     TakeHeartbeats(now, actions);
     share_.TakeParks();
     if (share_.BecameQuiet()) {
-      actions.push_back([self = Self()] { self->context_.look(self->name()); });
+      actions.emplace_back([self = Self()] { self->context_.look(self->name()); });
     }
   }
   const SharedLedger::Counts& counts = share_.ledger().counts();
@@ -259,7 +259,7 @@ void SharedSubscription::TakeHeartbeats(absl::Time now, Actions& actions) {
 void SharedSubscription::Answer(SharedConsumer& consumer, absl::StatusOr<Frame> frame, absl::Time now,
                                 Actions& actions) {
   if (frame.ok()) consumer.Count(now, frame->events, frame->size_bytes);
-  actions.push_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
+  actions.emplace_back([next = std::exchange(consumer.next, nullptr), frame = std::move(frame)]() mutable {
     std::move(next)(std::move(frame));
   });
 }
@@ -273,7 +273,7 @@ void SharedSubscription::Scan(absl::Time now, Actions& actions) {
   }
   for (int page = 0; share_.ledger().WantsMore(demand) && !waiting_at_head_; ++page) {
     if (page == kPagesATurn) {
-      actions.push_back([self = Self()] { self->context_.hub.Post([self] { self->Advance(); }); });
+      actions.emplace_back([self = Self()] { self->context_.hub.Post([self] { self->Advance(); }); });
       return;
     }
     const EventHub::View view = context_.hub.Look(share_.ledger().scanned());
@@ -294,7 +294,7 @@ void SharedSubscription::Scan(absl::Time now, Actions& actions) {
 
 void SharedSubscription::BeginRead(uint64_t after, bool refill, Actions& actions) {
   reading_ = true;
-  actions.push_back([self = Self(), after, refill] {
+  actions.emplace_back([self = Self(), after, refill] {
     self->context_.hub.Post([self, after, refill] { self->ReadOn(after, refill); });
   });
 }
@@ -364,7 +364,7 @@ void SharedSubscription::HandOut(absl::Time now, Actions& actions) {
     batch.raw_body = consumer.spec.include_raw_body;
     if (!batch.complete()) {
       consumer.fetching = true;
-      actions.push_back([self = Self(), batch = std::move(batch)]() mutable {
+      actions.emplace_back([self = Self(), batch = std::move(batch)]() mutable {
         self->context_.hub.Post([self, batch = std::move(batch)]() mutable { self->Fetch(std::move(batch)); });
       });
       continue;
@@ -384,9 +384,10 @@ void SharedSubscription::Deliver(SharedConsumer& consumer, SharedBatch batch, ab
   series_->deliveries->Increment(static_cast<double>(kept));
   consumer.Count(now, kept, /*bytes=*/0);
   // The tokens and the frame are made outside the lock.
-  actions.push_back([self = Self(), next = std::exchange(consumer.next, nullptr), batch = std::move(batch)]() mutable {
-    std::move(next)(EncodeWithTokens(batch, self->context_.tokens, self->id()));
-  });
+  actions.emplace_back(
+      [self = Self(), next = std::exchange(consumer.next, nullptr), batch = std::move(batch)]() mutable {
+        std::move(next)(EncodeWithTokens(batch, self->context_.tokens, self->id()));
+      });
 }
 
 void SharedSubscription::Fetch(SharedBatch batch) {
@@ -451,7 +452,7 @@ void SharedSubscription::Acknowledge(const v1::AcknowledgeEventsRequest& request
         }
       });
     } else {
-      actions.push_back([response = std::move(settled.response), done = std::move(done)]() mutable {
+      actions.emplace_back([response = std::move(settled.response), done = std::move(done)]() mutable {
         std::move(done)(std::move(response));
       });
     }
@@ -505,7 +506,7 @@ void SharedSubscription::ArmTimers(absl::Time now, Actions& actions) {
 }
 
 void SharedSubscription::Wake(absl::Duration delay, Actions& actions) {
-  actions.push_back([self = Self(), delay, superseded = timer_] {
+  actions.emplace_back([self = Self(), delay, superseded = timer_] {
     if (superseded != 0) self->context_.clock.Cancel(superseded);
     const Clock::TimerId timer = self->context_.clock.CallAfter(delay, [weak = self->weak_from_this()] {
       const auto woken = std::static_pointer_cast<SharedSubscription>(weak.lock());

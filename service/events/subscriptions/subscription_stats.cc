@@ -32,7 +32,7 @@ absl::StatusOr<state::v1::ShareStats> ReadStoredStats(StateStore& state, const E
   }
   if (whole) return stats;
   uint64_t parked = 0;
-  const absl::Status read = ForEachParked(state, subscription_id, [&](const state::v1::ParkedRecord& record) {
+  absl::Status read = ForEachParked(state, subscription_id, [&](const state::v1::ParkedRecord& record) {
     if (!record.replaying() && Contains(share.partitions(), PartitionOf(record.conversation()))) ++parked;
   });
   if (!read.ok()) return read;

@@ -150,7 +150,7 @@ void Subscriptions::Delete(std::string name, Callback<v1::DeleteSubscriptionResp
 
 void Subscriptions::Seek(std::string name, LogStart target, Callback<v1::Subscription> done) {
   Run<v1::Subscription>(
-      [this, name = std::move(name), target = std::move(target)]() -> absl::StatusOr<v1::Subscription> {
+      [this, name = std::move(name), target]() -> absl::StatusOr<v1::Subscription> {
         if (absl::Status status = SeekNow(name, target); !status.ok()) return status;
         return Describe(name);
       },
@@ -222,7 +222,7 @@ void Subscriptions::Route(const std::shared_ptr<DurableSubscription>& subscripti
     Run<v1::AcknowledgeEventsResponse>(
         []() -> absl::StatusOr<v1::AcknowledgeEventsResponse> { return v1::AcknowledgeEventsResponse(); },
         [this, subscription, request = std::move(request),
-         done = std::move(done)](absl::StatusOr<v1::AcknowledgeEventsResponse> ready) mutable {
+         done = std::move(done)](const absl::StatusOr<v1::AcknowledgeEventsResponse>& ready) mutable {
           if (ready.ok()) {
             Route(subscription, std::move(request), std::move(done), /*look_first=*/true);
           } else {

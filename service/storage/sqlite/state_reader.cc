@@ -64,7 +64,7 @@ absl::StatusOr<StateRowPtr> StateReader::NextStored() {
 absl::StatusOr<StateRowPtr> StateReader::Next() {
   if (!next_stored_.ok()) return next_stored_;
   const StateRowPtr& stored = *next_stored_;
-  const StateRowPtr unmerged = next_unmerged_ < among_.size() ? among_[next_unmerged_] : nullptr;
+  StateRowPtr unmerged = next_unmerged_ < among_.size() ? among_[next_unmerged_] : nullptr;
   const int order = unmerged == nullptr ? 1 : stored == nullptr ? -1 : unmerged->name.compare(stored->name);
   if (order > 0) return stored == nullptr ? stored : std::exchange(next_stored_, NextStored());
   if (order == 0) next_stored_ = NextStored();

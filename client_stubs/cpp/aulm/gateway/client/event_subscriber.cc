@@ -42,7 +42,7 @@ absl::Status EventSubscriber::Run() {
     absl::MutexLock lock(&mu_);
     running_ = nullptr;
   }
-  const absl::Status handled = lanes.Join();
+  absl::Status handled = lanes.Join();
   source_->Finish();
   if (!handled.ok()) return handled;
   return error().has_value() ? ToStatus(*error()) : absl::OkStatus();
