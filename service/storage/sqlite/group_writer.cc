@@ -26,6 +26,9 @@ constexpr absl::Duration kRelaxedRetry = absl::Seconds(1);
 constexpr absl::Duration kHousekeepingSoon = absl::Milliseconds(50);
 constexpr absl::Duration kHousekeepingLater = absl::Seconds(1);
 
+// Merged with each row that a commit adds, once a merge is due: more than one, so that merging keeps up.
+constexpr size_t kMergedPerRow = 3;
+
 constexpr int kCheckpointPages = 1000;
 constexpr uint64_t kPageBytes = 4096;
 
@@ -163,7 +166,7 @@ void GroupWriter::Run() {
       continue;
     }
     if (!batch.empty()) Commit(std::move(batch));
-    if (keep_house || deliveries_.MergeIsDue() || state_.MergeIsDue()) KeepHouse();
+    if (keep_house || deliveries_.MergeIsDue()) KeepHouse();
     Checkpoint();
   }
 }
@@ -186,6 +189,7 @@ void GroupWriter::Commit(Batch batch) {
   if (failing_) LogLine(LogLevel::kInfo, "store_writes_resumed");
   failing_ = false;
   disk_is_full_ = false;
+  TellOfMerged();
   const size_t events = log_.position().head - before.head;
   metrics_.Committed(events, appended.size() - events, batch.rows.size(), Since(begun));
   metrics_.SetQueued(batch.queued);
@@ -203,6 +207,11 @@ absl::Status GroupWriter::Write(const Batch& batch, std::vector<Appended>& appen
     if (absl::Status status = WriteAppend(batch.appends[i], now_ms, appended[i]); !status.ok()) return status;
   }
   if (absl::Status status = state_.Put(batch.rows); !status.ok()) return status;
+  // Whoever adds rows pays for their merging, in the same transaction: no commit waits for a long step of it.
+  if (!batch.rows.empty() && !failing_ && state_.MergeIsDue()) {
+    const absl::StatusOr<bool> merged = state_.MergeStep(kMergedPerRow * batch.rows.size());
+    if (!merged.ok()) return merged.status();
+  }
   return connection_.Execute("COMMIT");
 }
 
@@ -248,7 +257,7 @@ void GroupWriter::KeepHouse() {
   const LogTable::Position before = log_.position();
   absl::StatusOr<Housekeeping::Next> next = housekeeping_.Step(clock_.Now());
   if (!next.ok()) NoteError("housekeeping", next.status());
-  if (std::vector<StateRowPtr> merged = state_.TakeMerged(); !merged.empty()) listeners_.on_merged(std::move(merged));
+  TellOfMerged();
   if (log_.position().earliest != before.earliest) {
     metrics_.Expired(log_.position().earliest - before.earliest);
     NoteLog();
@@ -263,6 +272,10 @@ void GroupWriter::KeepHouse() {
   }
   const bool soon = next.ok() && *next == Housekeeping::Next::kSoon;
   housekeeping_timer_.Schedule(soon ? kHousekeepingSoon : kHousekeepingLater);
+}
+
+void GroupWriter::TellOfMerged() {
+  if (std::vector<StateRowPtr> merged = state_.TakeMerged(); !merged.empty()) listeners_.on_merged(std::move(merged));
 }
 
 void GroupWriter::Checkpoint() {

@@ -113,6 +113,7 @@ class GroupWriter {
   void Settle(Batch batch, const std::vector<Appended>& appended);
   void Refuse(Batch batch, const absl::Status& status);
   void KeepHouse();
+  void TellOfMerged();
   void Checkpoint();
   void NoteError(absl::string_view operation, const absl::Status& status);
   void NoteLog();

@@ -8,6 +8,8 @@ constexpr absl::Duration kBetweenDeliverySweeps = absl::Hours(1);
 constexpr absl::Duration kBetweenStateSweeps = absl::Minutes(1);
 // State that is seldom written is merged all the same, so that it can expire and a start has little to read.
 constexpr absl::Duration kBetweenStateMerges = absl::Minutes(1);
+// Of one step of a merge: in a large table each may be a page.
+constexpr size_t kRowsMerged = 640;
 
 }  // namespace
 
@@ -48,8 +50,9 @@ absl::StatusOr<Housekeeping::Next> Housekeeping::Work(absl::Time now) {
   }
   const bool is_time = now >= next_state_merge_;
   if (is_time) next_state_merge_ = now + kBetweenStateMerges;
-  if (is_time || state_.MergeIsDue()) {
-    absl::StatusOr<bool> merged = state_.MergeStep();
+  merging_state_ = is_time || (merging_state_ && state_.MergeIsDue());
+  if (merging_state_) {
+    absl::StatusOr<bool> merged = state_.MergeStep(kRowsMerged);
     if (!merged.ok()) return merged.status();
     if (*merged) next = Next::kAtOnce;
   }

@@ -40,6 +40,7 @@ class Housekeeping {
   const Rules rules_;
   absl::Time next_delivery_sweep_ = absl::InfinitePast();
   absl::Time next_state_merge_ = absl::InfinitePast();
+  bool merging_state_ = false;  // since it was time; what many writes make due, their commits merge
   absl::Time next_state_sweep_ = absl::InfinitePast();
 };
 

@@ -198,7 +198,11 @@ void SqliteStateStore::SettleRow(const StateRow& row, const absl::Status& status
 absl::StatusOr<StateRowPtr> SqliteStateStore::Current(const std::string& name) {
   auto known = keys_.find(name);
   if (known != keys_.end() && known->second.visible != nullptr) return known->second.visible;
-  return reader_->Get(name);
+  const bool began = !reader_->in_transaction();
+  absl::StatusOr<StateRowPtr> row = reader_->Get(name);
+  // What was posted meanwhile reads in the same transaction.
+  if (began && reader_->in_transaction()) thread_.Post([this] { reader_->EndTransaction(); });
+  return row;
 }
 
 absl::StatusOr<std::vector<StateEntry>> SqliteStateStore::ListNow(const std::string& bucket, const std::string& prefix,

@@ -5,6 +5,9 @@
 namespace aulm::gateway {
 namespace {
 
+// As many as may be looked for before the first of them is written.
+constexpr size_t kMostAbsent = 4096;
+
 StateRowPtr RowOf(const Statement& statement, std::string name) {
   auto row = std::make_shared<StateRow>();
   row->name = std::move(name);
@@ -23,6 +26,8 @@ absl::StatusOr<std::unique_ptr<StateReader>> StateReader::Open(const std::string
   std::unique_ptr<StateReader> reader(new StateReader);
   reader->connection_ = *std::move(connection);
   absl::Status status = reader->connection_.Prepare({
+      {&reader->begin_, "BEGIN"},
+      {&reader->commit_, "COMMIT"},
       {&reader->get_, "SELECT expires_ms, revision, value FROM state WHERE name = ?1"},
       {&reader->range_,
        "SELECT expires_ms, revision, value, name FROM state WHERE name >= ?1 AND name < ?2 ORDER BY name"},
@@ -33,11 +38,37 @@ absl::StatusOr<std::unique_ptr<StateReader>> StateReader::Open(const std::string
 }
 
 void StateReader::Merged(absl::Span<const StateRowPtr> rows) {
-  for (const StateRowPtr& row : rows) unmerged_.Drop(*row);
+  EndTransaction();
+  for (const StateRowPtr& row : rows) {
+    unmerged_.Drop(*row);
+    absent_.erase(row->name);
+  }
 }
 
 absl::StatusOr<StateRowPtr> StateReader::Get(absl::string_view name) {
   if (StateRowPtr row = unmerged_.Find(name); row != nullptr) return row;
+  if (absent_.contains(name)) return StateRowPtr();
+  absl::StatusOr<StateRowPtr> row = GetFromTable(name);
+  if (!row.ok()) {
+    EndTransaction();
+  } else if (*row == nullptr) {
+    if (absent_.size() >= kMostAbsent) absent_.clear();
+    absent_.emplace(name);
+  }
+  return row;
+}
+
+void StateReader::EndTransaction() {
+  if (!std::exchange(in_transaction_, false)) return;
+  // One that an error has ended already needs no end.
+  commit_.Run().IgnoreError();
+}
+
+absl::StatusOr<StateRowPtr> StateReader::GetFromTable(absl::string_view name) {
+  if (!in_transaction_) {
+    if (absl::Status begun = begin_.Run(); !begun.ok()) return begun;
+    in_transaction_ = true;
+  }
   ResetAtEnd reset(get_);
   absl::StatusOr<bool> row = get_.BindText(1, name).Step();
   if (!row.ok()) return row.status();

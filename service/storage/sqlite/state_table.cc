@@ -9,9 +9,6 @@ namespace {
 // When a merge begins. More rows share more pages, and cost more memory and a longer start.
 constexpr size_t kMergeAt = 16'384;
 constexpr size_t kMergeAtBytes = 16 << 20;
-// Of one step: in a large table each may be a page. More than a commit can add, so that merging keeps up.
-constexpr size_t kRowsMerged = 640;
-
 constexpr int64_t kRowsSwept = 1000;
 
 }  // namespace
@@ -76,16 +73,16 @@ bool StateTable::MergeIsDue() const {
   return !merging_.empty() || fresh_.size() >= kMergeAt || fresh_bytes_ >= kMergeAtBytes;
 }
 
-absl::StatusOr<bool> StateTable::MergeStep() {
+absl::StatusOr<bool> StateTable::MergeStep(size_t rows) {
   if (merging_.empty()) {
     if (fresh_.empty()) return false;
     BeginMerge();
   }
   if (to_merge_ == merging_.size()) {
-    if (absl::Status status = ForgetEntries(); !status.ok()) return status;
+    if (absl::Status status = ForgetEntries(rows); !status.ok()) return status;
     return true;
   }
-  for (size_t rows = 0; rows < kRowsMerged && to_merge_ < merging_.size(); ++rows, ++to_merge_) {
+  for (; rows > 0 && to_merge_ < merging_.size(); --rows, ++to_merge_) {
     if (absl::Status status = Merge(*merging_[to_merge_]); !status.ok()) return status;
   }
   return true;
@@ -115,11 +112,11 @@ absl::Status StateTable::Merge(const StateRow& row) {
       .Run();
 }
 
-absl::Status StateTable::ForgetEntries() {
+absl::Status StateTable::ForgetEntries(size_t most_rows) {
   size_t rows = 0;
   int64_t last = 0;
   for (const Entry& entry : journal_) {
-    if (entry.id > merging_through_ || (rows > 0 && rows + entry.rows > kRowsMerged)) break;
+    if (entry.id > merging_through_ || (rows > 0 && rows + entry.rows > most_rows)) break;
     rows += entry.rows;
     last = entry.id;
     ++forgotten_;

@@ -42,8 +42,9 @@ class StateTable {
   // Whether so many rows wait that a merge should begin, or one is under way.
   bool MergeIsDue() const;
 
-  // Does the next part of a merge, beginning one where none is under way. False when there was nothing to merge.
-  absl::StatusOr<bool> MergeStep();
+  // Does the next part of a merge, of about so many rows, beginning one where none is under way. False when there was
+  // nothing to merge.
+  absl::StatusOr<bool> MergeStep(size_t rows);
 
   // Rows that committed parts of a merge have put into the table since the last call: readers need them no longer in
   // memory.
@@ -69,7 +70,7 @@ class StateTable {
   void Remember(absl::Span<const StateRowPtr> rows);
   void BeginMerge();
   absl::Status Merge(const StateRow& row);
-  absl::Status ForgetEntries();
+  absl::Status ForgetEntries(size_t most_rows);
 
   Statement append_, forget_, put_, delete_, after_;
   std::string swept_;

@@ -103,7 +103,7 @@ TEST_F(HousekeepingTest, SweepGoesOnSoonUntilItCameToTheEnd) {
   }
   ASSERT_TRUE(state_->Put(rows).ok());
   state_->Committed();
-  while (state_->MergeStep().value()) state_->Committed();
+  while (state_->MergeStep(1000).value()) state_->Committed();
   ASSERT_TRUE(connection_.Execute("COMMIT").ok());
 
   EXPECT_EQ(house_->Step(kThen).value(), Next::kSoon);

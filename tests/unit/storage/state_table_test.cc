@@ -23,6 +23,8 @@ StateRowPtr Row(std::string name, uint64_t revision, std::optional<std::string> 
 }
 
 // The table and a reader, told of each other's news as the store tells them.
+constexpr size_t kRowsMerged = 640;
+
 class StateTableTest : public testing::Test {
  protected:
   StateTableTest() { Reopen(); }
@@ -47,7 +49,7 @@ class StateTableTest : public testing::Test {
   // False when there was nothing to merge.
   bool MergeStep() {
     EXPECT_TRUE(connection_.Execute("BEGIN").ok());
-    const bool merged = table_->MergeStep().value();
+    const bool merged = table_->MergeStep(kRowsMerged).value();
     EXPECT_TRUE(connection_.Execute("COMMIT").ok());
     table_->Committed();
     reader_->Merged(table_->TakeMerged());
@@ -154,7 +156,7 @@ TEST_F(StateTableTest, ATransactionThatFailedLeavesNothing) {
   connection_.RollBack();
   table_->RolledBack();
   ASSERT_TRUE(connection_.Execute("BEGIN").ok());
-  ASSERT_TRUE(table_->MergeStep().value());
+  ASSERT_TRUE(table_->MergeStep(kRowsMerged).value());
   connection_.RollBack();
   table_->RolledBack();
   EXPECT_THAT(table_->TakeMerged(), IsEmpty());
