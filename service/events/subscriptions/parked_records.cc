@@ -22,15 +22,15 @@ absl::Status StoreFailed(absl::string_view what, const absl::Status& cause) {
   return GatewayError(GatewayReason::kStoreUnavailable, absl::StrCat(what, ": ", cause.message()));
 }
 
-// The event at `sequence`, unless the log has it no more.
-absl::StatusOr<std::optional<LoggedEvent>> ReadEvent(EventLog& log, uint64_t sequence, bool raw_body) {
+// A page with the event at `sequence` alone, or with none when the log has it no more.
+absl::StatusOr<EventPage> ReadEvent(EventLog& log, uint64_t sequence, bool raw_body) {
   ReadLimits one;
   one.max_events = 1;
   one.raw_body = raw_body;
   absl::StatusOr<EventPage> page = log.Read(sequence - 1, one);
   if (!page.ok()) return StoreFailed("the event log cannot be read", page.status());
-  if (page->events.empty() || page->events.front().sequence != sequence) return std::nullopt;
-  return page->events.front();
+  if (!page->events.empty() && page->events.front().sequence != sequence) page->events.clear();
+  return page;
 }
 
 // A page token is what stands behind the subscription's id in a key: two numbers of 20 digits.
@@ -55,9 +55,9 @@ absl::Status ForEachParked(StateStore& state, const std::string& subscription_id
 
 absl::StatusOr<bool> MayBeSeen(EventLog& log, uint64_t sequence, const EventVisibility* visibility) {
   if (visibility == nullptr) return true;
-  const absl::StatusOr<std::optional<LoggedEvent>> event = ReadEvent(log, sequence, /*raw_body=*/false);
-  if (!event.ok()) return event.status();
-  return !event->has_value() || visibility->Allows((*event)->attributes);
+  const absl::StatusOr<EventPage> page = ReadEvent(log, sequence, /*raw_body=*/false);
+  if (!page.ok()) return page.status();
+  return page->events.empty() || visibility->Allows(page->events.front().attributes);
 }
 
 absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, EventLog& log,
@@ -88,16 +88,16 @@ absl::StatusOr<v1::ListParkedEventsResponse> ReadParkedPage(StateStore& state, E
         response.set_next_page_token(after.substr(prefix.size()));
         return response;
       }
-      const absl::StatusOr<std::optional<LoggedEvent>> event =
-          ReadEvent(log, record.sequence(), request.include_raw_body());
-      if (!event.ok()) return event.status();
-      if (event->has_value() && visibility != nullptr && !visibility->Allows((*event)->attributes)) {
+      const absl::StatusOr<EventPage> page = ReadEvent(log, record.sequence(), request.include_raw_body());
+      if (!page.ok()) return page.status();
+      const LoggedEvent* const event = page->events.empty() ? nullptr : &page->events.front();
+      if (event != nullptr && visibility != nullptr && !visibility->Allows(event->attributes)) {
         after = entry.key;
         continue;
       }
       v1::ParkedEvent& parked = *response.add_parked_events();
-      if (event->has_value()) {
-        DecodeEvent(**event, epoch, *parked.mutable_event());
+      if (event != nullptr) {
+        DecodeEvent(*event, epoch, *parked.mutable_event());
       } else {
         parked.mutable_event()->set_cursor(EncodeCursor({epoch, record.sequence(), 0}));
       }
