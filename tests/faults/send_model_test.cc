@@ -149,7 +149,9 @@ class SendModelTest : public testing::Test {
       });
     }
     for (std::thread& caller : callers) caller.join();
-    if (killed) ASSERT_TRUE(gateway.process().Wait(absl::Seconds(10)).ok());
+    if (killed) {
+      ASSERT_TRUE(gateway.process().Wait(absl::Seconds(10)).ok());
+    }
   }
 
   // The message ids that aulm made, by the request id that stands in the text.

@@ -198,7 +198,9 @@ class Play {
     ++handed_out_[handout.sequence];
     const uint32_t attempt = ++attempts_[handout.sequence];
     ASSERT_LE(handout.attempt, attempt);
-    if (lives_ == 1) ASSERT_EQ(handout.attempt, attempt);
+    if (lives_ == 1) {
+      ASSERT_EQ(handout.attempt, attempt);
+    }
     ASSERT_LE(handout.attempt, rules_.max_attempts);
     outstanding_[handout.sequence] = {handout, lives_};
     deadlines_[handout.delivery] = now_ + rules_.ack_deadline;

@@ -67,7 +67,9 @@ class OwnSubscriptionsTest : public testing::TestWithParam<v1::SubscriptionMode>
     if (!filter_session.empty()) request.mutable_subscription()->mutable_filter()->add_session_ids(filter_session);
     v1::CreateSubscriptionResponse response;
     const grpc::Status status = subscriptions_->CreateSubscription(&context, request, &response);
-    if (status.ok()) EXPECT_EQ(response.subscription().name(), name);
+    if (status.ok()) {
+      EXPECT_EQ(response.subscription().name(), name);
+    }
     return AnswerOf(status);
   }
 

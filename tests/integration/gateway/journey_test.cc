@@ -148,7 +148,9 @@ TEST_F(GatewayTest, SigtermDrainsStreamsAndExitsWithZero) {
   while (stream->Read(&frame)) {
     EXPECT_FALSE(drained) << "a frame came after Drain";
     drained = frame.has_drain();
-    if (drained) EXPECT_FALSE(frame.drain().resume_cursor().empty());
+    if (drained) {
+      EXPECT_FALSE(frame.drain().resume_cursor().empty());
+    }
   }
   EXPECT_TRUE(drained);
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
