@@ -155,7 +155,9 @@ TEST_F(Http2Test, AfterAGoAwayCallsGoToANewConnection) {
   for (int i = 0; i < 5; ++i) {
     const absl::StatusOr<SendResult> result = client_->SendText();
     // The GOAWAY and the next request may cross: then it is unknown, never made twice.
-    if (!result.ok()) EXPECT_EQ(OutcomeOf(result.status()), Outcome::kUnknown) << result.status();
+    if (!result.ok()) {
+      EXPECT_EQ(OutcomeOf(result.status()), Outcome::kUnknown) << result.status();
+    }
   }
   EXPECT_LE(requests_, 5);
 }

@@ -75,7 +75,9 @@ TEST_F(AulmSimulatorTest, StatusesAreRead) {
     absl::Notification done;
     client.client().GetSessionStatus(session, {}, [&, wanted = state](absl::StatusOr<SessionStatus> result) {
       EXPECT_TRUE(result.ok()) << result.status();
-      if (result.ok()) EXPECT_EQ(result->status, wanted);
+      if (result.ok()) {
+        EXPECT_EQ(result->status, wanted);
+      }
       done.Notify();
     });
     ASSERT_TRUE(done.WaitForNotificationWithTimeout(absl::Seconds(20)));

@@ -372,7 +372,9 @@ TEST_F(SubscriptionReplicasTest, WhatIsParkedIsListedAndReplayedFromAnyReplica) 
   absl::Notification replayed;
   (*two)->ReplayParked(request, [&](const absl::StatusOr<v1::ReplayParkedEventsResponse>& response) {
     EXPECT_TRUE(response.ok()) << response.status();
-    if (response.ok()) EXPECT_EQ(response->replayed_events(), 1u);
+    if (response.ok()) {
+      EXPECT_EQ(response->replayed_events(), 1u);
+    }
     replayed.Notify();
   });
   replayed.WaitForNotification();
