@@ -100,7 +100,8 @@ void StateTable::BeginMerge() {
   }
   fresh_.clear();
   fresh_bytes_ = 0;
-  merging_through_ = journal_.back().id;
+  // The rows that the running transaction adds are not among them: their entries stay for the next merge.
+  merging_through_ = journal_.back().id - added_entries_;
 }
 
 absl::Status StateTable::Merge(const StateRow& row) {

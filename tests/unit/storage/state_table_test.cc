@@ -149,6 +149,39 @@ TEST_F(StateTableTest, WhatIsWrittenDuringAMergeStaysNewer) {
   EXPECT_EQ(Get("b/0"), "new");
 }
 
+TEST_F(StateTableTest, AMergeThatACommitBeginsLeavesItsOwnRowsInTheJournal) {
+  Commit({Row("b/1", 1, "old"), Row("b/2", 2, "two")});
+  ASSERT_TRUE(connection_.Execute("BEGIN").ok());
+  ASSERT_TRUE(table_->Put({Row("b/1", 3, "new"), Row("b/3", 4, "three")}).ok());
+  ASSERT_TRUE(table_->MergeStep(kRowsMerged).value());
+  ASSERT_TRUE(connection_.Execute("COMMIT").ok());
+  table_->Committed();
+  ASSERT_TRUE(MergeStep());  // forgets what the table has now
+
+  Reopen();
+
+  EXPECT_EQ(Count("state_journal"), 1);
+  EXPECT_EQ(Get("b/1"), "new");
+  EXPECT_EQ(Get("b/2"), "two");
+  EXPECT_EQ(Get("b/3"), "three");
+}
+
+TEST_F(StateTableTest, AMergeBegunByATransactionThatFailedForgetsNothingOfTheNext) {
+  Commit({Row("b/1", 1, "old")});
+  ASSERT_TRUE(connection_.Execute("BEGIN").ok());
+  ASSERT_TRUE(table_->Put({Row("b/1", 2, "lost")}).ok());
+  ASSERT_TRUE(table_->MergeStep(kRowsMerged).value());
+  connection_.RollBack();
+  table_->RolledBack();
+  Commit({Row("b/1", 3, "new")});
+  ASSERT_TRUE(MergeStep());
+  ASSERT_TRUE(MergeStep());
+
+  Reopen();
+
+  EXPECT_EQ(Get("b/1"), "new");
+}
+
 TEST_F(StateTableTest, ATransactionThatFailedLeavesNothing) {
   Commit({Row("b/1", 1, "kept")});
   ASSERT_TRUE(connection_.Execute("BEGIN").ok());
