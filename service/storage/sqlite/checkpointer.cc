@@ -29,6 +29,11 @@ void Checkpointer::Begin() {
   asked_.Signal();
 }
 
+bool Checkpointer::busy() const {
+  absl::MutexLock lock(&mutex_);
+  return state_ != State::kIdle;
+}
+
 std::optional<Checkpointer::Result> Checkpointer::TakeResult() {
   absl::MutexLock lock(&mutex_);
   if (state_ != State::kEnded) return std::nullopt;

@@ -40,6 +40,9 @@ class Checkpointer {
   // Begins a checkpoint, unless one is under way or has ended and was not taken.
   void Begin();
 
+  // Whether one is under way, or has ended and was not taken.
+  bool busy() const;
+
   // What the last checkpoint came to, once; nothing while there is none.
   std::optional<Result> TakeResult();
 
@@ -55,7 +58,7 @@ class Checkpointer {
 
   Connection connection_;  // of the thread's
   std::function<void()> ended_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   State state_ ABSL_GUARDED_BY(mutex_) = State::kIdle;
   Result result_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

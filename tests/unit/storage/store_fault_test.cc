@@ -4,6 +4,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "gmock/gmock.h"
+#include "service/storage/sqlite/connection.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/unit/storage/store_fixture.h"
 
@@ -79,6 +80,23 @@ TEST_F(StoreFaultTest, RoomWithinTheFilesIsUsedOnAFullDisk) {
 
   EXPECT_GE(refused, 1);
   EXPECT_LE(refused, 100);
+}
+
+TEST_F(StoreFaultTest, ReaderOnAFullDiskKeepsNothingFromBeingWrittenOnceItHasGone) {
+  Open();
+  ASSERT_TRUE(Append("before").ok());
+  Open();  // the database file has all its pages now
+  Connection reader = Connection::Open(DatabaseFile(), Connection::Use::kReader).value();
+  ASSERT_TRUE(reader.Execute("BEGIN; SELECT count(*) FROM events").ok());
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(Append(absl::StrCat("unseen-", i)).ok());
+  disk_.Fail(FaultVfs::kGrow, SQLITE_FULL);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(Append(absl::StrCat("refused-", i)).ok());
+
+  ASSERT_TRUE(reader.Execute("COMMIT").ok());
+
+  // The next one finds out that all of the write-ahead log can be copied, and the one after it begins its file anew.
+  Append("perhaps").IgnoreError();
+  EXPECT_TRUE(Append("after").ok());
 }
 
 TEST_F(StoreFaultTest, FullDiskRefusesDurableStateAndKeepsRelaxedState) {
