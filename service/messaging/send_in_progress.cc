@@ -68,8 +68,10 @@ void SendInProgress::LookUp() {
   if (IsOver()) return EndWith(GivenUpStatus());
   if (!leads_) {
     Enter(Step::kFollowing);
-    leads_ = environment_.in_flight.LeadOrFollow(id(), [self = shared_from_this()] { self->LookUp(); });
-    if (!leads_) return environment_.ledger.CountFollower();
+    // Where it follows, whoever leads may be calling LookUp by now: nothing of the send's is touched any more.
+    const bool leads = environment_.in_flight.LeadOrFollow(id(), [self = shared_from_this()] { self->LookUp(); });
+    if (!leads) return environment_.ledger.CountFollower();
+    leads_ = true;
   }
   Enter(Step::kLookingUp);
   environment_.ledger.LookUp(send_, digest_, [self = shared_from_this()](absl::StatusOr<RequestLedger::Found> found) {

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "prometheus/registry.h"
 #include "prometheus/text_serializer.h"
 #include "service/aulm/aulm_metrics.h"
@@ -297,6 +299,21 @@ TEST_F(SenderTest, FollowerTakesOverWhenTheFirstWasNotSent) {
 
   EXPECT_EQ(OutcomeOf((*first)->status()), Outcome::kNotSent);
   ExpectSent(second, "m-1", /*replayed=*/false);
+}
+
+TEST_F(SenderTest, FollowerThatTakesOverWhileItBeginsGivesTheIdBackAtItsEnd) {
+  for (int round = 0; round < 100; ++round) {
+    const std::string id = absl::StrCat("order-", round);
+    Begin(TextSendOf(id));
+    const size_t requests = transport_.requests().size();
+    std::thread other([&] { transport_.Answer(requests - 1, Refused(409, "session_not_ready")); });
+    const Answer second = Begin(TextSendOf(id));
+    other.join();
+    transport_.Answer(requests, Accepted());
+    ExpectSent(second, "m-1", /*replayed=*/false);
+
+    ExpectSent(Begin(TextSendOf(id)), "m-1", /*replayed=*/true);
+  }
 }
 
 TEST_F(SenderTest, FollowerIsToldAtItsOwnDeadlineThatTheOtherCallIsUnderWay) {
