@@ -53,6 +53,7 @@ JetStreamImport::JetStreamImport(const StoreOptions& options, const LogInfo& sou
 
 JetStreamImport::~JetStreamImport() {
   if (connection_ != nullptr) connection_->StopTelling();
+  requests_.reset();  // tells what is in flight that it failed, while there is still something to tell
 }
 
 absl::Status JetStreamImport::Connect(Random& random) {
