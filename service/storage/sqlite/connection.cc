@@ -33,22 +33,6 @@ constexpr char kReaderSetUp[] =
     "PRAGMA wal_autocheckpoint=0;"
     "PRAGMA cache_size=-2048;";
 
-constexpr char kCheckpointsSetUp[] =
-    "PRAGMA synchronous=FULL;"
-    "PRAGMA wal_autocheckpoint=0;";
-
-const char* SetUpOf(Connection::Use use) {
-  switch (use) {
-    case Connection::Use::kWriter:
-      return kWriterSetUp;
-    case Connection::Use::kReader:
-      return kReaderSetUp;
-    case Connection::Use::kCheckpoints:
-      return kCheckpointsSetUp;
-  }
-  return kReaderSetUp;
-}
-
 // SQLite gives its other files the mode of the database file, and creates that as 0644.
 absl::Status CreatePrivately(const std::string& file) {
   const int fd = open(file.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
@@ -83,7 +67,7 @@ absl::StatusOr<Connection> Connection::Open(const std::string& file, Use use) {
   sqlite3_extended_result_codes(db, 1);
   sqlite3_busy_timeout(db, kBusyTimeoutMs);
   Connection connection(db);
-  absl::Status set_up = connection.Execute(SetUpOf(use));
+  absl::Status set_up = connection.Execute(use == Use::kWriter ? kWriterSetUp : kReaderSetUp);
   if (!set_up.ok()) return set_up;
   if (use == Use::kWriter) sqlite3_wal_hook(db, OnCommit, connection.wal_pages_.get());
   return connection;

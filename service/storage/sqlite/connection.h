@@ -19,7 +19,7 @@ namespace aulm::gateway {
 // synchronisation, no automatic checkpoints. Used by one thread at a time.
 class Connection {
  public:
-  enum class Use { kWriter, kReader, kCheckpoints };
+  enum class Use { kWriter, kReader };
 
   // Opens `file`; the writer creates it (mode 0600) where it does not exist. Errors: those of SqliteStatus.
   static absl::StatusOr<Connection> Open(const std::string& file, Use use);

@@ -29,7 +29,7 @@ constexpr absl::Duration kHousekeepingLater = absl::Seconds(1);
 // Merged with each row that a commit adds, once a merge is due: more than one, so that merging keeps up.
 constexpr size_t kMergedPerRow = 3;
 
-constexpr int kCheckpointPages = 2000;
+constexpr int kCheckpointPages = 1000;
 constexpr uint64_t kPageBytes = 4096;
 
 using SteadyClock = std::chrono::steady_clock;
@@ -40,11 +40,9 @@ absl::Status Closed() { return absl::UnavailableError("store: closing"); }
 
 }  // namespace
 
-GroupWriter::GroupWriter(Connection& connection, Checkpointer& checkpointer, LogTable& log, DeliveryIndex& deliveries,
-                         StateTable& state, Housekeeping::Rules rules, Limits limits, Clock& clock,
-                         StorageMetrics& metrics)
+GroupWriter::GroupWriter(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state,
+                         Housekeeping::Rules rules, Limits limits, Clock& clock, StorageMetrics& metrics)
     : connection_(connection),
-      checkpointer_(checkpointer),
       log_(log),
       deliveries_(deliveries),
       state_(state),
@@ -70,11 +68,6 @@ void GroupWriter::Start(Listeners listeners) {
   listeners_ = std::move(listeners);
   NoteLog();
   housekeeping_timer_.Schedule(kHousekeepingLater);
-  checkpointer_.Start([this] {
-    absl::MutexLock lock(&mutex_);
-    checkpoint_ended_ = true;
-    if (waiting_) work_.Signal();
-  });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -118,8 +111,7 @@ void GroupWriter::Stop() {
 }
 
 bool GroupWriter::HasWork() const {
-  return !appends_.empty() || urgent_rows_ > 0 || (relaxed_due_ && !rows_.empty()) || housekeeping_due_ ||
-         checkpoint_ended_ || stopping_;
+  return !appends_.empty() || urgent_rows_ > 0 || (relaxed_due_ && !rows_.empty()) || housekeeping_due_ || stopping_;
 }
 
 GroupWriter::Batch GroupWriter::Take() {
@@ -166,9 +158,8 @@ void GroupWriter::Run() {
       }
       batch = Take();
       keep_house = std::exchange(housekeeping_due_, false);
-      checkpoint_ended_ = false;
       fatal = fatal_;
-      if (batch.empty() && stopping_) break;
+      if (batch.empty() && stopping_) return;
     }
     if (!fatal.ok()) {
       Refuse(std::move(batch), fatal);
@@ -178,8 +169,6 @@ void GroupWriter::Run() {
     if (keep_house || deliveries_.MergeIsDue()) KeepHouse();
     Checkpoint();
   }
-  checkpointer_.Stop();
-  EndCheckpoint();
 }
 
 void GroupWriter::Commit(Batch batch) {
@@ -293,31 +282,14 @@ void GroupWriter::Checkpoint() {
   const int pages = connection_.WalPages();
   metrics_.SetWalBytes(static_cast<uint64_t>(pages) * kPageBytes);
   if (pages < checkpointed_pages_) checkpointed_pages_ = 0;  // the log's file began anew
-  EndCheckpoint();
   if (pages - checkpointed_pages_ < (disk_is_full_ ? 1 : kCheckpointPages)) return;
-  if (!disk_is_full_) return checkpointer_.Begin();
-  // Never beside the checkpointer, whose end comes here as well: where two copy, and the log begins anew between them,
-  // SQLite before 3.51.3 may take for copied what is not.
-  if (!checkpointer_.busy()) CopyRest();
-}
-
-void GroupWriter::EndCheckpoint() {
-  const std::optional<Checkpointer::Result> result = checkpointer_.TakeResult();
-  if (!result.has_value()) return;
-  if (!result->status.ok()) {
-    checkpointed_pages_ = connection_.WalPages();
-    return NoteError("checkpoint", result->status);
-  }
-  metrics_.Checkpointed(result->took);
-  CopyRest();
-}
-
-void GroupWriter::CopyRest() {
+  const SteadyClock::time_point begun = SteadyClock::now();
   const absl::StatusOr<bool> whole = connection_.Checkpoint();
-  if (!whole.ok()) NoteError("checkpoint", whole.status());
   // On a full disk nothing is written until all of it is copied: what a reader kept from it is tried again.
-  if (disk_is_full_ && whole.ok() && !*whole) return;
-  checkpointed_pages_ = connection_.WalPages();
+  const bool again = disk_is_full_ && whole.ok() && !*whole;
+  if (!again) checkpointed_pages_ = pages;
+  if (!whole.ok()) return NoteError("checkpoint", whole.status());
+  metrics_.Checkpointed(Since(begun));
 }
 
 void GroupWriter::NoteError(absl::string_view operation, const absl::Status& status) {

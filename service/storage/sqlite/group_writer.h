@@ -16,7 +16,6 @@
 #include "absl/time/time.h"
 #include "service/base/clock.h"
 #include "service/storage/event_log.h"
-#include "service/storage/sqlite/checkpointer.h"
 #include "service/storage/sqlite/committed_events.h"
 #include "service/storage/sqlite/connection.h"
 #include "service/storage/sqlite/delivery_index.h"
@@ -41,7 +40,7 @@ struct PendingAppend {
 
 // The one thread that writes to a store. Whenever it is free it commits everything that waits, events and state
 // together: under load many share one fsync, and alone nobody waits for company. Between commits it does the
-// housekeeping and the ends of the checkpoints. It makes no decision on state: rows come decided.
+// housekeeping and the checkpoints. It makes no decision on state: rows come decided.
 class GroupWriter {
  public:
   struct Limits {
@@ -64,8 +63,8 @@ class GroupWriter {
   };
 
   // The tables and the connection behind them belong to the writer's thread from Start to Stop.
-  GroupWriter(Connection& connection, Checkpointer& checkpointer, LogTable& log, DeliveryIndex& deliveries,
-              StateTable& state, Housekeeping::Rules rules, Limits limits, Clock& clock, StorageMetrics& metrics);
+  GroupWriter(Connection& connection, LogTable& log, DeliveryIndex& deliveries, StateTable& state,
+              Housekeeping::Rules rules, Limits limits, Clock& clock, StorageMetrics& metrics);
   ~GroupWriter();
 
   GroupWriter(const GroupWriter&) = delete;
@@ -116,13 +115,10 @@ class GroupWriter {
   void KeepHouse();
   void TellOfMerged();
   void Checkpoint();
-  void EndCheckpoint();
-  void CopyRest();
   void NoteError(absl::string_view operation, const absl::Status& status);
   void NoteLog();
 
   Connection& connection_;
-  Checkpointer& checkpointer_;
   LogTable& log_;
   DeliveryIndex& deliveries_;
   StateTable& state_;
@@ -144,7 +140,6 @@ class GroupWriter {
   size_t urgent_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   bool relaxed_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool housekeeping_due_ ABSL_GUARDED_BY(mutex_) = false;
-  bool checkpoint_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status fatal_ ABSL_GUARDED_BY(mutex_);

@@ -110,11 +110,8 @@ absl::Status SqliteStore::OpenTables(uint64_t fresh_epoch) {
 absl::Status SqliteStore::Start(const StoreOptions& options, Clock& clock, uint64_t first_revision) {
   absl::StatusOr<std::unique_ptr<StateReader>> state_reader = StateReader::Open(file_, state_table_->Unmerged());
   if (!state_reader.ok()) return state_reader.status();
-  absl::StatusOr<std::unique_ptr<Checkpointer>> checkpointer = Checkpointer::Open(file_);
-  if (!checkpointer.ok()) return checkpointer.status();
-  checkpointer_ = *std::move(checkpointer);
   writer_ = std::make_unique<GroupWriter>(
-      connection_, *checkpointer_, *log_table_, *delivery_index_, *state_table_,
+      connection_, *log_table_, *delivery_index_, *state_table_,
       Housekeeping::Rules{options.retention, options.max_bytes, options.dedupe_retention},
       GroupWriter::Limits{options.max_queued_appends, options.max_queued_bytes}, clock, metrics_);
   tasks_ = std::make_unique<TaskThread>(clock);

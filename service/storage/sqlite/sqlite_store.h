@@ -62,7 +62,6 @@ class SqliteStore {
   std::unique_ptr<LogTable> log_table_;
   std::unique_ptr<DeliveryIndex> delivery_index_;
   std::unique_ptr<StateTable> state_table_;
-  std::unique_ptr<Checkpointer> checkpointer_;
   std::unique_ptr<GroupWriter> writer_;
   std::unique_ptr<TaskThread> tasks_;
   std::unique_ptr<SqliteEventLog> log_;

@@ -169,7 +169,7 @@ TEST_F(StoreFaultTest, FailedFsyncOfACheckpointIsFatalToo) {
   // A commit syncs the write-ahead log once and a checkpoint syncs the database file: the first failure after enough
   // writing to need a checkpoint, whatever the commits before it did.
   std::string large(1 << 20, 'x');
-  for (int i = 0; i < 7; ++i) {
+  for (int i = 0; i < 3; ++i) {
     NewEvent event = EventOf(absl::StrCat("d-", i));
     event.raw_body = large;
     ASSERT_TRUE(AppendNow(log(), std::move(event)).ok());
