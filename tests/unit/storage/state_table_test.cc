@@ -1,7 +1,9 @@
 #include "service/storage/sqlite/state_table.h"
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -22,9 +24,9 @@ StateRowPtr Row(std::string name, uint64_t revision, std::optional<std::string> 
   return std::make_shared<StateRow>(StateRow{std::move(name), revision, std::move(value)});
 }
 
-// The table and a reader, told of each other's news as the store tells them.
 constexpr size_t kRowsMerged = 640;
 
+// The table and a reader, told of each other's news as the store tells them.
 class StateTableTest : public testing::Test {
  protected:
   StateTableTest() { Reopen(); }
@@ -202,6 +204,50 @@ TEST_F(StateTableTest, ATransactionThatFailedLeavesNothing) {
   EXPECT_EQ(Count("state"), 2);
   EXPECT_EQ(Count("state_journal"), 0);
   EXPECT_EQ(Get("b/1"), "kept");
+}
+
+// Whatever commits, merges within them or apart, failures and starts come together: what was committed last is read.
+TEST_F(StateTableTest, ReadsWhatWasCommittedLast) {
+  constexpr int kNames = 12;
+  std::map<std::string, std::string> committed;
+  std::mt19937 random(1);
+  const auto one_in = [&random](unsigned n) { return random() % n == 0; };
+  for (int step = 0; step < 1000; ++step) {
+    ASSERT_TRUE(connection_.Execute("BEGIN").ok());
+    std::map<std::string, std::string> next = committed;
+    std::vector<StateRowPtr> rows;
+    for (unsigned count = random() % 4; count > 0; --count) {
+      const std::string name = absl::StrCat("b/", random() % kNames);
+      const bool deleted = one_in(5);
+      const std::string value = absl::StrCat(step, "-", count);
+      rows.push_back(Row(name, static_cast<uint64_t>(step * 4 + 4) - count,
+                         deleted ? std::nullopt : std::optional<std::string>(value)));
+      next[name] = deleted ? "" : value;
+    }
+    ASSERT_TRUE(table_->Put(rows).ok());
+    if (one_in(2)) {
+      ASSERT_TRUE(table_->MergeStep(1 + random() % 5).ok());
+    }
+    if (one_in(5)) {
+      connection_.RollBack();
+      table_->RolledBack();
+    } else {
+      ASSERT_TRUE(connection_.Execute("COMMIT").ok());
+      table_->Committed();
+      committed = std::move(next);
+      const bool merged_first = one_in(2);
+      if (merged_first) reader_->Merged(table_->TakeMerged());
+      for (const StateRowPtr& row : rows) reader_->Committed(row);
+      reader_->Merged(table_->TakeMerged());
+    }
+    if (one_in(20)) Reopen();
+    if (one_in(3)) reader_->EndTransaction();
+    for (int i = 0; i < kNames; ++i) {
+      const std::string name = absl::StrCat("b/", i);
+      const std::string read = Get(name);
+      ASSERT_EQ(read == "-" ? "" : read, committed[name]) << name << " after step " << step;
+    }
+  }
 }
 
 TEST_F(StateTableTest, AWalkSeesMergedAndUnmergedRowsInTheOrderOfNames) {
