@@ -226,7 +226,7 @@ TEST_F(StateTableTest, ReadsWhatWasCommittedLast) {
     }
     ASSERT_TRUE(table_->Put(rows).ok());
     if (one_in(2)) {
-      ASSERT_TRUE(table_->MergeStep(1 + random() % 5).ok());
+      ASSERT_TRUE(table_->MergeStep(1 + random() % 12).ok());
     }
     if (one_in(5)) {
       connection_.RollBack();
@@ -240,7 +240,7 @@ TEST_F(StateTableTest, ReadsWhatWasCommittedLast) {
       for (const StateRowPtr& row : rows) reader_->Committed(row);
       reader_->Merged(table_->TakeMerged());
     }
-    if (one_in(20)) Reopen();
+    if (one_in(8)) Reopen();
     if (one_in(3)) reader_->EndTransaction();
     for (int i = 0; i < kNames; ++i) {
       const std::string name = absl::StrCat("b/", i);
