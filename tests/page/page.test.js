@@ -120,7 +120,10 @@ describe("a gateway at rest", () => {
   test("refuses more pages than it has room for, and health goes on", async () => {
     const ended = new AbortController();
     const answers = [];
-    for (let i = 0; i < 20; i++) answers.push((await fetch(`${world.url}live`, { signal: ended.signal })).status);
+    // Up to the first refusal: a page that an earlier test closed may make room after it.
+    while (answers.length < 20 && answers.at(-1) !== 503) {
+      answers.push((await fetch(`${world.url}live`, { signal: ended.signal })).status);
+    }
     assert.ok(answers.includes(200) && answers.at(-1) === 503, `${answers}`);
     assert.equal((await fetch(`${world.url}livez`)).status, 200);
     ended.abort();
