@@ -25,6 +25,7 @@
 #include "aulm/gateway/v1/messaging_service.grpc.pb.h"
 #include "tests/simulator/simulator_process.h"
 #include "tests/support/gateway_process.h"
+#include "tests/support/nats_server.h"
 
 namespace aulm::gateway {
 namespace {
@@ -110,11 +111,19 @@ bool Call(v1::MessagingService::Stub& stub, Request& request) {
   return request.outcome == Outcome::kUnknown || (request.outcome == Outcome::kNotSent && request.tries >= kMostTries);
 }
 
-class SendModelTest : public testing::Test {
+// Which store the gateways stand on.
+enum class Engine { kSqlite, kNats };
+
+class SendModelTest : public testing::TestWithParam<Engine> {
  protected:
   void SetUp() override {
     folder_ = absl::StrCat(testing::TempDir(), "/send_model_XXXXXX");
     ASSERT_NE(mkdtemp(folder_.data()), nullptr);
+    if (GetParam() == Engine::kNats) {
+      auto server = NatsServer::Start({.folder = folder_});
+      ASSERT_TRUE(server.ok()) << server.status();
+      nats_ = *std::move(server);
+    }
     auto simulator = SimulatorProcess::Start({"--status-delay-ms=1"});
     ASSERT_TRUE(simulator.ok()) << simulator.status();
     simulator_ = *std::move(simulator);
@@ -125,6 +134,7 @@ class SendModelTest : public testing::Test {
     options.folder = folder_;
     options.aulm_base_url = simulator_->base_url();
     options.api_key = simulator::kTestKey;
+    if (nats_ != nullptr) options.environment["GATEWAY_STORE"] = absl::StrCat("nats://", nats_->address());
     return GatewayProcess::Start(options);
   }
 
@@ -168,6 +178,7 @@ class SendModelTest : public testing::Test {
   }
 
   std::string folder_;
+  std::unique_ptr<NatsServer> nats_;
   std::unique_ptr<SimulatorProcess> simulator_;
 };
 
@@ -181,7 +192,7 @@ void ExpectAgreement(const Request& request, const std::vector<std::string>& tak
   }
 }
 
-TEST_F(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
+TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
   const int requests = FromEnvironment("AULM_GATEWAY_SENDS", 2000);
   const int kills = FromEnvironment("AULM_GATEWAY_KILLS", 8);
   simulator::SeededFaultRates rates;
@@ -233,6 +244,11 @@ TEST_F(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
   }
   for (const auto& [id, messages] : Taken()) EXPECT_LE(messages.size(), 1u) << id;
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, SendModelTest, testing::Values(Engine::kSqlite, Engine::kNats),
+                         [](const testing::TestParamInfo<Engine>& info) {
+                           return info.param == Engine::kSqlite ? "Sqlite" : "Nats";
+                         });
 
 }  // namespace
 }  // namespace aulm::gateway

@@ -1,11 +1,14 @@
 // Kills the gateway with SIGKILL while consumers of a SHARED subscription acknowledge, again and again: every event is
-// handled, none whose acknowledgement was answered OK comes again, and the order within a conversation holds.
+// handled, none whose acknowledgement was answered OK comes again, and the order within a conversation holds. With
+// either store; and with three gateways on one NATS server, of which two die.
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <map>
+#include <filesystem>
+#include <memory>
 #include <random>
 #include <set>
 #include <string>
@@ -19,6 +22,8 @@
 #include "aulm/gateway/v1/event_service.grpc.pb.h"
 #include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 #include "tests/support/gateway_process.h"
+#include "tests/support/nats_server.h"
+#include "tests/support/temp_folder.h"
 #include "tests/support/webhook_client.h"
 
 namespace aulm::gateway {
@@ -85,10 +90,13 @@ bool NothingIsLeft(const std::shared_ptr<grpc::Channel>& channel) {
   return stub->GetSubscription(&context, request, &response).ok() && response.subscription().stats().lag_events() == 0;
 }
 
-// Consumes until the gateway dies, enough is settled, or nothing is left.
-void Consume(GatewayProcess& gateway, size_t kill_at, History& history) {
-  const auto channel = grpc::CreateChannel(gateway.grpc_address(), grpc::InsecureChannelCredentials());
+// Consumes until the gateway dies, enough is settled, or nothing is left. Settles over `settling`, which may lead to
+// another gateway. True when nothing is left.
+bool Consume(const std::shared_ptr<grpc::Channel>& channel, const std::shared_ptr<grpc::Channel>& settling,
+             size_t kill_at, History& history) {
   const auto stub = v1::EventService::NewStub(channel);
+  const auto settling_stub = v1::EventService::NewStub(settling);
+  bool over = false;
   grpc::ClientContext context;
   v1::SubscribeEventsRequest request;
   request.set_subscription("bot");
@@ -98,7 +106,9 @@ void Consume(GatewayProcess& gateway, size_t kill_at, History& history) {
   const auto reader = stub->SubscribeEvents(&context, request);
   v1::SubscribeEventsResponse frame;
   while (history.settled() < kill_at && reader->Read(&frame)) {
-    if (frame.has_heartbeat() && NothingIsLeft(channel)) break;
+    // Several gateways know the lag but roughly.
+    over = frame.has_heartbeat() && history.handled() == kEvents && NothingIsLeft(channel);
+    if (over) break;
     v1::AcknowledgeEventsRequest acknowledge;
     acknowledge.set_subscription("bot");
     for (const v1::Delivery& delivery : frame.event_batch().deliveries()) {
@@ -111,51 +121,83 @@ void Consume(GatewayProcess& gateway, size_t kill_at, History& history) {
     if (acknowledge.settlements_size() == 0) continue;
     grpc::ClientContext acknowledging;
     v1::AcknowledgeEventsResponse answer;
-    if (!stub->AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok()) continue;
+    if (!settling_stub->AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok()) continue;
     for (int i = 0; i < answer.results_size(); ++i) {
+      // What another gateway was asked about may have moved on meanwhile, and comes again.
+      if (settling != channel && answer.results(i).result() != v1::SETTLEMENT_EFFECT_OK) continue;
       EXPECT_EQ(answer.results(i).result(), v1::SETTLEMENT_EFFECT_OK);
       history.Settled(frame.event_batch().deliveries(i).event().delivery_id());
     }
   }
   context.TryCancel();
   reader->Finish();
+  return over;
 }
 
-TEST(SubscriptionCrashTest, NothingIsLostAndNothingThatWasAcknowledgedComesAgain) {
-  std::string folder = absl::StrCat(testing::TempDir(), "/subscription_crash_XXXXXX");
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  GatewayProcess::Options options;
-  options.folder = folder;
-  options.webhook_secret = kSecret;
+std::shared_ptr<grpc::Channel> ChannelTo(const GatewayProcess& gateway) {
+  return grpc::CreateChannel(gateway.grpc_address(), grpc::InsecureChannelCredentials());
+}
+
+// The subscription "bot", and the events that it is about.
+void Prepare(const GatewayProcess& gateway) {
+  grpc::ClientContext context;
+  v1::CreateSubscriptionRequest request;
+  request.mutable_subscription()->set_name("bot");
+  request.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_SHARED);
+  request.mutable_subscription()->set_position(v1::START_POSITION_EARLIEST);
+  request.mutable_subscription()->set_max_attempts(1000);
+  v1::CreateSubscriptionResponse response;
+  const auto stub = v1::SubscriptionService::NewStub(ChannelTo(gateway));
+  ASSERT_TRUE(stub->CreateSubscription(&context, request, &response).ok());
+  WebhookClient client(gateway.webhook_address(), kSecret);
+  for (int number = 0; number < kEvents; ++number) {
+    const std::string id = DeliveryId(number);
+    const auto answer = client.Post("inbound_message", id, InboundMessageBody(id, kSession, PeerOf(number), "hi"));
+    ASSERT_TRUE(answer.ok() && *answer == 200) << number;
+  }
+}
+
+enum class Engine { kSqlite, kNats };
+
+class SubscriptionCrashTest : public testing::TestWithParam<Engine> {
+ protected:
+  void StartNats() {
+    auto server = NatsServer::Start({.folder = folder_.path()});
+    ASSERT_TRUE(server.ok()) << server.status();
+    nats_ = *std::move(server);
+  }
+
+  absl::StatusOr<GatewayProcess> StartGateway(int number = 0) {
+    GatewayProcess::Options options;
+    options.folder = absl::StrCat(folder_.path(), "/gateway-", number);
+    std::filesystem::create_directories(options.folder);
+    options.webhook_secret = kSecret;
+    if (nats_ != nullptr) options.environment["GATEWAY_STORE"] = absl::StrCat("nats://", nats_->address());
+    return GatewayProcess::Start(options);
+  }
+
+  TempFolder folder_;
+  std::unique_ptr<NatsServer> nats_;
+};
+
+TEST_P(SubscriptionCrashTest, NothingIsLostAndNothingThatWasAcknowledgedComesAgain) {
+  if (GetParam() == Engine::kNats) StartNats();
+  // A shared store waits until a dead gateway is known to be dead.
+  const int kills = GetParam() == Engine::kNats ? std::max(Kills() / 4, 1) : Kills();
   std::mt19937 random(20260528);
   History history;
-  for (int life = 0; life <= Kills(); ++life) {
-    auto gateway = GatewayProcess::Start(options);
+  for (int life = 0; life <= kills; ++life) {
+    auto gateway = StartGateway();
     ASSERT_TRUE(gateway.ok()) << gateway.status();
-    if (life == 0) {
-      grpc::ClientContext context;
-      v1::CreateSubscriptionRequest request;
-      request.mutable_subscription()->set_name("bot");
-      request.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_SHARED);
-      request.mutable_subscription()->set_position(v1::START_POSITION_EARLIEST);
-      request.mutable_subscription()->set_max_attempts(1000);
-      v1::CreateSubscriptionResponse response;
-      const auto stub = v1::SubscriptionService::NewStub(
-          grpc::CreateChannel(gateway->grpc_address(), grpc::InsecureChannelCredentials()));
-      ASSERT_TRUE(stub->CreateSubscription(&context, request, &response).ok());
-      WebhookClient client(gateway->webhook_address(), kSecret);
-      for (int number = 0; number < kEvents; ++number) {
-        const std::string id = DeliveryId(number);
-        const auto answer = client.Post("inbound_message", id, InboundMessageBody(id, kSession, PeerOf(number), "hi"));
-        ASSERT_TRUE(answer.ok() && *answer == 200) << number;
-      }
-    }
-    const bool last = life == Kills();
-    const size_t kill_at = last ? SIZE_MAX : history.settled() + 20 + random() % (kEvents / Kills());
+    if (life == 0) Prepare(*gateway);
+    ASSERT_FALSE(HasFatalFailure());
+    const bool last = life == kills;
+    const size_t kill_at = last ? SIZE_MAX : history.settled() + 20 + random() % (kEvents / kills);
     std::vector<std::thread> consumers;
     for (int i = 0; i < kConsumers; ++i) {
       consumers.emplace_back([&] {
-        Consume(*gateway, kill_at, history);
+        const auto channel = ChannelTo(*gateway);
+        Consume(channel, channel, kill_at, history);
         // The first to see enough kills; what the others have under way is cut off.
         if (!last) gateway->process().Signal(SIGKILL);
       });
@@ -168,6 +210,49 @@ TEST(SubscriptionCrashTest, NothingIsLostAndNothingThatWasAcknowledgedComesAgain
   }
   EXPECT_EQ(history.handled(), static_cast<size_t>(kEvents));
 }
+
+INSTANTIATE_TEST_SUITE_P(Engines, SubscriptionCrashTest, testing::Values(Engine::kSqlite, Engine::kNats),
+                         [](const testing::TestParamInfo<Engine>& info) {
+                           return info.param == Engine::kSqlite ? "Sqlite" : "Nats";
+                         });
+
+class SubscriptionReplicasCrashTest : public SubscriptionCrashTest {};
+
+TEST_P(SubscriptionReplicasCrashTest, OtherGatewaysTakeOverWhatADeadOneHad) {
+  StartNats();
+  ASSERT_FALSE(HasFatalFailure());
+  std::vector<GatewayProcess> gateways;
+  for (int number = 0; number < 3; ++number) {
+    auto gateway = StartGateway(number);
+    ASSERT_TRUE(gateway.ok()) << gateway.status();
+    gateways.push_back(*std::move(gateway));
+  }
+  Prepare(gateways.front());
+  ASSERT_FALSE(HasFatalFailure());
+  History history;
+
+  // Each consumer goes round the gateways, and settles at the next one: whoever is asked knows whom to ask.
+  std::vector<std::thread> consumers;
+  for (size_t i = 0; i < gateways.size(); ++i) {
+    consumers.emplace_back([&, i] {
+      for (size_t turn = i; !HasFailure(); ++turn) {
+        const auto channel = ChannelTo(gateways[turn % gateways.size()]);
+        const auto settling = ChannelTo(gateways[(turn + 1) % gateways.size()]);
+        if (Consume(channel, settling, SIZE_MAX, history)) return;
+      }
+    });
+  }
+  for (const size_t dead : {size_t{1}, size_t{2}}) {
+    while (history.settled() < dead * kEvents / 4 && !HasFailure()) std::this_thread::yield();
+    gateways[dead].process().Signal(SIGKILL);
+  }
+  for (std::thread& consumer : consumers) consumer.join();
+
+  EXPECT_EQ(history.handled(), static_cast<size_t>(kEvents));
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, SubscriptionReplicasCrashTest, testing::Values(Engine::kNats),
+                         [](const testing::TestParamInfo<Engine>&) { return std::string("Nats"); });
 
 }  // namespace
 }  // namespace aulm::gateway

@@ -81,8 +81,10 @@ absl::Status NatsServer::Run() {
          << "jetstream { store_dir: \"" << options_.folder << "/" << options_.name << "\" }\n"
          << options_.more << "\n";
   if (options_.cluster_port != 0) {
-    config << "cluster {\n  name: test\n  listen: 127.0.0.1:" << options_.cluster_port << "\n  routes: [\n";
-    for (const int port : options_.cluster_ports) config << "    nats://127.0.0.1:" << port << "\n";
+    // Servers tell each other where the others are; there must be no way but the routes that are given.
+    config << "cluster {\n  name: test\n  listen: 127.0.0.1:" << options_.cluster_port
+           << "\n  advertise: \"127.0.0.1:1\"\n  routes: [\n";
+    for (const int port : options_.routes) config << "    nats://127.0.0.1:" << port << "\n";
     config << "  ]\n}\n";
   }
   config.close();
@@ -109,12 +111,28 @@ absl::StatusOr<std::unique_ptr<NatsCluster>> NatsCluster::Start(const std::strin
     options.folder = folder;
     options.name = absl::StrCat("nats-", i);
     options.cluster_port = ports[i];
-    options.cluster_ports = ports;
+    for (size_t earlier = 0; earlier < i; ++earlier) {
+      auto proxy = std::make_unique<TcpProxy>(ports[earlier]);
+      options.routes.push_back(proxy->port());
+      cluster->routes_.push_back({static_cast<int>(i), static_cast<int>(earlier), std::move(proxy)});
+    }
     auto server = NatsServer::Start(std::move(options));
     if (!server.ok()) return server.status();
     cluster->servers_.push_back(*std::move(server));
   }
   return cluster;
+}
+
+void NatsCluster::CutOff(int index) {
+  for (const Route& route : routes_) {
+    if (route.later == index || route.earlier == index) route.proxy->Cut();
+  }
+}
+
+void NatsCluster::Heal(int index) {
+  for (const Route& route : routes_) {
+    if (route.later == index || route.earlier == index) route.proxy->Heal();
+  }
 }
 
 std::string NatsCluster::url() const {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tests/support/child_process.h"
+#include "tests/support/tcp_proxy.h"
 
 namespace aulm::gateway {
 
@@ -16,11 +17,11 @@ namespace aulm::gateway {
 class NatsServer {
  public:
   struct Options {
-    std::string folder;                // holds its configuration, its log and its streams; must exist
-    std::string name = "nats";         // unique in a cluster
-    int cluster_port = 0;              // of this server; 0: no cluster
-    std::vector<int> cluster_ports{};  // of all servers of the cluster
-    std::string more = {};             // further lines of its configuration
+    std::string folder;         // holds its configuration, its log and its streams; must exist
+    std::string name = "nats";  // unique in a cluster
+    int cluster_port = 0;       // of this server; 0: no cluster
+    std::vector<int> routes{};  // ports that it connects to for the others of its cluster
+    std::string more = {};      // further lines of its configuration
   };
 
   // Starts it and waits until it takes connections. Errors: what it said, DEADLINE_EXCEEDED.
@@ -55,17 +56,27 @@ class NatsServer {
 // Ports that are free just now.
 std::vector<int> FreePorts(int count);
 
-// Three servers that keep three copies of each stream.
+// Three servers that keep three copies of each stream, and hear of each other through proxies alone.
 class NatsCluster {
  public:
   // `folder` must exist.
   static absl::StatusOr<std::unique_ptr<NatsCluster>> Start(const std::string& folder);
+
+  // Parts a server from the other two, and brings it back. Its clients stay with it.
+  void CutOff(int index);
+  void Heal(int index);
 
   NatsServer& server(int index) { return *servers_.at(static_cast<size_t>(index)); }
   // nats://a,b,c
   std::string url() const;
 
  private:
+  // Between two servers there is one connection, which the later one makes.
+  struct Route {
+    int later, earlier;
+    std::unique_ptr<TcpProxy> proxy;
+  };
+  std::vector<Route> routes_;
   std::vector<std::unique_ptr<NatsServer>> servers_;
 };
 
