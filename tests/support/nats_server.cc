@@ -21,6 +21,7 @@ namespace {
 
 constexpr absl::Duration kReadyLimit = absl::Seconds(30);
 constexpr absl::Duration kPollStep = absl::Milliseconds(5);
+constexpr int kNobody = 1;  // a port that nobody listens to
 
 // The test runner's AULM_GATEWAY_NATS_SERVER, else the one that is installed.
 std::string Program() {
@@ -116,6 +117,8 @@ absl::StatusOr<std::unique_ptr<NatsCluster>> NatsCluster::Start(const std::strin
       options.routes.push_back(proxy->port());
       cluster->routes_.push_back({static_cast<int>(i), static_cast<int>(earlier), std::move(proxy)});
     }
+    // A server wants to be told of all others before it begins: nobody is there, and they will come to it.
+    options.routes.resize(ports.size() - 1, kNobody);
     auto server = NatsServer::Start(std::move(options));
     if (!server.ok()) return server.status();
     cluster->servers_.push_back(*std::move(server));
