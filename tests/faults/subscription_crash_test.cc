@@ -119,9 +119,13 @@ bool Consume(const std::shared_ptr<grpc::Channel>& channel, const std::shared_pt
       settlement.set_action(v1::SETTLEMENT_ACTION_ACK);
     }
     if (acknowledge.settlements_size() == 0) continue;
-    grpc::ClientContext acknowledging;
+    const auto settle = [&](v1::EventService::Stub& over, v1::AcknowledgeEventsResponse& answer) {
+      grpc::ClientContext acknowledging;
+      return over.AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok();
+    };
     v1::AcknowledgeEventsResponse answer;
-    if (!settling_stub->AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok()) continue;
+    // The gateway next door may be dead.
+    if (!settle(*settling_stub, answer) && !settle(*stub, answer)) continue;
     for (int i = 0; i < answer.results_size(); ++i) {
       // What another gateway was asked about may have moved on meanwhile, and comes again.
       if (settling != channel && answer.results(i).result() != v1::SETTLEMENT_EFFECT_OK) continue;
