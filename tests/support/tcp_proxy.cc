@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdint>
 
 namespace aulm::gateway {
 namespace {
@@ -66,8 +67,8 @@ void TcpProxy::Run() {
     std::vector<Pair> left;
     for (size_t i = 0; i < pairs_.size(); ++i) {
       const Pair pair = pairs_[i];
-      const bool from_client = files[1 + 2 * i].revents == 0 || Forward(pair.client, pair.server);
-      const bool from_server = files[2 + 2 * i].revents == 0 || Forward(pair.server, pair.client);
+      const bool from_client = files[1 + 2 * i].revents == 0 || Forward(pair.client, pair.server, nullptr);
+      const bool from_server = files[2 + 2 * i].revents == 0 || Forward(pair.server, pair.client, &left_);
       if (from_client && from_server) {
         left.push_back(pair);
         continue;
@@ -97,16 +98,23 @@ void TcpProxy::Accept() {
   close(server);
 }
 
-bool TcpProxy::Forward(int from, int to) {
+bool TcpProxy::Forward(int from, int to, std::atomic<int64_t>* left) {
   std::array<char, 65536> buffer;
-  const ssize_t got = recv(from, buffer.data(), buffer.size(), 0);
+  ssize_t got = recv(from, buffer.data(), buffer.size(), 0);
   if (got <= 0) return false;
+  const bool ends = left != nullptr && *left >= 0 && *left <= got;
+  if (ends) {
+    got = static_cast<ssize_t>(*left);
+  } else if (left != nullptr && *left >= 0) {
+    *left -= got;
+  }
   for (ssize_t sent = 0; sent < got;) {
     const ssize_t more = send(to, buffer.data() + sent, static_cast<size_t>(got - sent), MSG_NOSIGNAL);
     if (more <= 0) return false;
     sent += more;
   }
-  return true;
+  if (ends) *left = -1;
+  return !ends;
 }
 
 }  // namespace aulm::gateway

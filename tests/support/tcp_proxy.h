@@ -22,6 +22,8 @@ class TcpProxy {
   int port() const { return port_; }
   void Cut() { cut_ = true; }
   void Heal() { cut_ = false; }
+  // Once so many more bytes have gone to a client, its connection breaks.
+  void BreakAfter(int64_t bytes) { left_ = bytes; }
 
  private:
   struct Pair {
@@ -30,14 +32,15 @@ class TcpProxy {
 
   void Run();
   void Accept();
-  static bool Forward(int from, int to);
+  static bool Forward(int from, int to, std::atomic<int64_t>* left);
 
   const int target_port_;
   int listener_ = -1;
   int port_ = 0;
   std::atomic<bool> stop_{false};
   std::atomic<bool> cut_{false};
-  std::vector<Pair> pairs_;  // of the thread
+  std::atomic<int64_t> left_{-1};  // -1: no end
+  std::vector<Pair> pairs_;        // of the thread
   std::thread thread_;
 };
 

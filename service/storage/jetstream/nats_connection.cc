@@ -1,6 +1,9 @@
 #include "service/storage/jetstream/nats_connection.h"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
@@ -19,66 +22,10 @@ constexpr int kBufferBytes = 256 << 10;
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(200);
 constexpr int64_t kFirstReconnectDelayMs = 50;
 constexpr int64_t kLongestReconnectDelayMs = 5000;
+// Of all servers, one after the other, until it has no sense to go on.
+constexpr size_t kMostRefusals = 2;
 
-class NatsSubscription final : public NatsConnection::Subscription {
- public:
-  explicit NatsSubscription(NatsConnection::OnMessage on_message) : on_message_(std::move(on_message)) {}
-
-  ~NatsSubscription() override {
-    if (subscription_ == nullptr) return;
-    // Of a connection that is closed already, the subscription is too.
-    natsSubscription_Unsubscribe(subscription_);
-    completed_.WaitForNotification();
-    natsSubscription_Destroy(subscription_);
-  }
-
-  natsStatus Start(natsConnection* connection, const std::string& subject) {
-    natsStatus status = natsConnection_Subscribe(
-        &subscription_, connection, subject.c_str(),
-        [](natsConnection*, natsSubscription*, natsMsg* message, void* self) {
-          static_cast<NatsSubscription*>(self)->on_message_(NatsMessage(message));
-        },
-        this);
-    if (status != NATS_OK) return status;
-    status = natsSubscription_SetOnCompleteCB(
-        subscription_, [](void* self) { static_cast<NatsSubscription*>(self)->completed_.Notify(); }, this);
-    // What comes is bounded by what was asked for; a message dropped here would only be asked for again.
-    if (status == NATS_OK) status = natsSubscription_SetPendingLimits(subscription_, -1, -1);
-    return status;
-  }
-
- private:
-  const NatsConnection::OnMessage on_message_;
-  absl::Notification completed_;
-  natsSubscription* subscription_ = nullptr;
-};
-
-// One whose messages the loop takes out.
-class LoopSubscription final : public NatsConnection::Subscription {
- public:
-  explicit LoopSubscription(NatsLoop& loop) : loop_(loop) {}
-
-  ~LoopSubscription() override {
-    if (subscription_ == nullptr) return;
-    loop_.Remove(subscription_);
-    natsSubscription_Unsubscribe(subscription_);
-    natsSubscription_Destroy(subscription_);
-  }
-
-  natsStatus Start(natsConnection* connection, const std::string& subject, NatsLoop::Receiver receiver) {
-    natsStatus status = natsConnection_SubscribeSync(&subscription_, connection, subject.c_str());
-    if (status != NATS_OK) return status;
-    status = natsSubscription_SetPendingLimits(subscription_, -1, -1);
-    if (status == NATS_OK) loop_.Add(subscription_, std::move(receiver));
-    return status;
-  }
-
- private:
-  NatsLoop& loop_;
-  natsSubscription* subscription_ = nullptr;
-};
-
-// The same where nats.c has its own threads: each message is posted to the loop.
+// On the loop where nats.c has its own threads: each message is posted to it.
 class PostingSubscription final : public NatsConnection::Subscription {
  public:
   PostingSubscription(NatsLoop& loop, NatsLoop::Receiver receiver)
@@ -126,6 +73,13 @@ std::string LastErrorOf(natsConnection* connection) {
   return error == nullptr || *error == '\0' ? "the connection broke" : error;
 }
 
+// host:port of nats://user:password@host:port.
+std::string AddressOf(absl::string_view url) {
+  if (const size_t scheme = url.find("://"); scheme != absl::string_view::npos) url.remove_prefix(scheme + 3);
+  if (const size_t user = url.rfind('@'); user != absl::string_view::npos) url.remove_prefix(user + 1);
+  return std::string(url);
+}
+
 bool IsRefusal(natsStatus status) {
   return status == NATS_CONNECTION_AUTH_FAILED || status == NATS_SECURE_CONNECTION_REQUIRED ||
          status == NATS_SECURE_CONNECTION_WANTED || status == NATS_SSL_ERROR || status == NATS_INVALID_ARG ||
@@ -141,17 +95,31 @@ absl::Status NatsError(natsStatus status, absl::string_view what) {
   return absl::UnavailableError(message);
 }
 
+// Registered as long as it lives, so that the next connection has it, too.
+class NatsConnection::RegisteredSubscription final : public Subscription {
+ public:
+  RegisteredSubscription(NatsConnection& connection, std::unique_ptr<NatsSubscription> subscription)
+      : connection_(connection), subscription_(std::move(subscription)) {}
+  ~RegisteredSubscription() override { connection_.Forget(subscription_.get()); }
+
+ private:
+  NatsConnection& connection_;
+  const std::unique_ptr<NatsSubscription> subscription_;
+};
+
 absl::StatusOr<std::unique_ptr<NatsConnection>> NatsConnection::Connect(const NatsServers& servers,
                                                                         absl::Duration limit, Random& random,
                                                                         Listeners listeners) {
   std::unique_ptr<NatsConnection> connection(new NatsConnection(random, std::move(listeners)));
   natsOptions* options = nullptr;
   if (const natsStatus made = natsOptions_Create(&options); made != NATS_OK) return NatsError(made, "options");
-  const std::unique_ptr<natsOptions, void (*)(natsOptions*)> owned(options, natsOptions_Destroy);
-  if (absl::Status bad = connection->Configure(servers, options); !bad.ok()) return bad;
+  connection->options_.reset(options);
+  if (absl::Status bad = connection->Configure(servers); !bad.ok()) return bad;
+  auto link = std::make_shared<Link>(*connection);
+  connection->ListenTo(*link);
   const absl::Time deadline = absl::Now() + limit;
   while (true) {
-    const natsStatus status = natsConnection_Connect(&connection->connection_, options);
+    const natsStatus status = natsConnection_Connect(&link->connection, options);
     if (status == NATS_OK) break;
     if (IsRefusal(status)) {
       return absl::FailedPreconditionError(
@@ -165,11 +133,21 @@ absl::StatusOr<std::unique_ptr<NatsConnection>> NatsConnection::Connect(const Na
     }
     absl::SleepFor(kBetweenTries);
   }
-  connection->connected_ = true;
+  connection->NoteServers(*link);
+  {
+    absl::MutexLock lock(&connection->mutex_);
+    connection->connected_ = !link->over;
+    connection->link_ = std::move(link);
+  }
+  if (connection->driven_) {
+    connection->reconnecting_ = std::thread([self = connection.get()] { self->KeepConnected(); });
+  }
   return connection;
 }
 
-absl::Status NatsConnection::Configure(const NatsServers& servers, natsOptions* options) {
+absl::Status NatsConnection::Configure(const NatsServers& servers) {
+  natsOptions* const options = options_.get();
+  servers_ = servers.urls;
   std::vector<const char*> urls;
   bool tls = servers.tls || !servers.ca_file.empty() || !servers.certificate_file.empty();
   for (const std::string& url : servers.urls) {
@@ -217,46 +195,33 @@ absl::Status NatsConnection::Configure(const NatsServers& servers, natsOptions* 
   natsOptions_SetPingInterval(options, kPingIntervalMs);
   natsOptions_SetMaxPingsOut(options, kMaxPingsOut);
   natsOptions_SetIOBufSize(options, kBufferBytes);
-  natsOptions_SetMaxReconnect(options, -1);
-  natsOptions_SetCustomReconnectDelay(
-      options,
-      [](natsConnection*, int attempts, void* self) {
-        return static_cast<NatsConnection*>(self)->ReconnectDelayMs(attempts);
-      },
-      this);
-  natsOptions_SetDisconnectedCB(
-      options,
-      [](natsConnection* connection, void* closure) {
-        auto* const self = static_cast<NatsConnection*>(closure);
-        self->connected_ = false;
-        absl::MutexLock lock(&self->telling_);
-        if (!self->silent_) self->listeners_.on_disconnected(LastErrorOf(connection));
-      },
-      this);
-  natsOptions_SetReconnectedCB(
-      options,
-      [](natsConnection*, void* closure) {
-        auto* const self = static_cast<NatsConnection*>(closure);
-        self->connected_ = true;
-        absl::MutexLock lock(&self->telling_);
-        if (!self->silent_) self->listeners_.on_connected();
-      },
-      this);
-  natsOptions_SetClosedCB(
-      options,
-      [](natsConnection* connection, void* closure) {
-        auto* const self = static_cast<NatsConnection*>(closure);
-        self->connected_ = false;
-        {
-          absl::MutexLock lock(&self->telling_);
-          if (!self->silent_) {
-            self->listeners_.on_closed(
-                absl::UnavailableError(absl::StrCat("the NATS server refuses us: ", LastErrorOf(connection))));
-          }
-        }
-        self->closed_.Notify();
-      },
-      this);
+  if (driven_) {
+    natsOptions_SetAllowReconnect(options, false);
+  } else {
+    natsOptions_SetMaxReconnect(options, -1);
+    natsOptions_SetCustomReconnectDelay(
+        options,
+        [](natsConnection*, int attempts, void* self) {
+          return static_cast<NatsConnection*>(self)->ReconnectDelayMs(attempts);
+        },
+        this);
+    natsOptions_SetDisconnectedCB(
+        options,
+        [](natsConnection* connection, void* closure) {
+          auto* const self = static_cast<NatsConnection*>(closure);
+          self->connected_ = false;
+          self->Tell(self->listeners_.on_disconnected, LastErrorOf(connection));
+        },
+        this);
+    natsOptions_SetReconnectedCB(
+        options,
+        [](natsConnection*, void* closure) {
+          auto* const self = static_cast<NatsConnection*>(closure);
+          self->connected_ = true;
+          self->Tell(self->listeners_.on_connected);
+        },
+        this);
+  }
   // Errors of subscriptions and permissions: said once each by NATS, seen here in the log.
   natsOptions_SetErrorHandler(
       options,
@@ -267,9 +232,146 @@ absl::Status NatsConnection::Configure(const NatsServers& servers, natsOptions* 
   return absl::OkStatus();
 }
 
+void NatsConnection::ListenTo(Link& link) {
+  natsOptions_SetClosedCB(
+      options_.get(),
+      [](natsConnection* connection, void* closure) {
+        auto* const link = static_cast<Link*>(closure);
+        link->reason = LastErrorOf(connection);
+        link->owner.OnClosed(*link);
+      },
+      &link);
+}
+
+void NatsConnection::OnClosed(Link& link) {
+  if (!driven_) {
+    connected_ = false;
+    Tell(listeners_.on_closed, absl::UnavailableError(absl::StrCat("the NATS server refuses us: ", link.reason)));
+  }
+  absl::MutexLock lock(&mutex_);
+  if (link_.get() == &link) connected_ = false;
+  link.over = true;
+}
+
+template <typename Listener, typename... Arguments>
+void NatsConnection::Tell(const Listener& listener, const Arguments&... arguments) {
+  absl::MutexLock lock(&telling_);
+  if (!silent_) listener(arguments...);
+}
+
+std::shared_ptr<NatsConnection::Link> NatsConnection::link() const {
+  absl::MutexLock lock(&mutex_);
+  return link_;
+}
+
 int64_t NatsConnection::ReconnectDelayMs(int attempts) {
   const int64_t longest = std::min(kLongestReconnectDelayMs, kFirstReconnectDelayMs << std::clamp(attempts - 1, 0, 10));
   return static_cast<int64_t>(static_cast<double>(longest) * (0.5 + 0.5 * random_.Uniform()));
+}
+
+void NatsConnection::NoteServers(Link& link) {
+  std::array<char, 512> url{};
+  if (natsConnection_GetConnectedUrl(link.connection, url.data(), url.size()) == NATS_OK) {
+    link.server = AddressOf(url.data());
+  }
+  char** found = nullptr;
+  int count = 0;
+  has_another_ = servers_.size() > 1;
+  if (natsConnection_GetDiscoveredServers(link.connection, &found, &count) != NATS_OK) return;
+  // They take the same user as the first of those that we were given.
+  const std::string& first = servers_.front();
+  const std::string user = first.substr(0, first.size() - AddressOf(first).size());
+  for (int i = 0; i < count; ++i) {
+    const std::string address = AddressOf(found[i]);
+    std::free(found[i]);
+    const bool known = std::any_of(servers_.begin(), servers_.end(),
+                                   [&address](const std::string& server) { return AddressOf(server) == address; });
+    if (!known) servers_.push_back(absl::StrCat(user, address));
+  }
+  std::free(static_cast<void*>(found));
+  has_another_ = servers_.size() > 1;
+}
+
+void NatsConnection::KeepConnected() {
+  pthread_setname_np(pthread_self(), "nats-reconnect");
+  while (true) {
+    std::shared_ptr<Link> lost;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto wakes = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || link_->over; };
+      mutex_.Await(absl::Condition(&wakes));
+      if (stopping_) return;
+      lost = link_;
+    }
+    Tell(listeners_.on_disconnected, lost->reason);
+    std::shared_ptr<Link> next = Reconnect(lost->server);
+    if (next == nullptr) return;
+    NoteServers(*next);
+    lost.reset();  // by the loop, which may be reading from it
+    loop_.Post([this, next = std::move(next)]() mutable { Adopt(std::move(next)); });
+    loop_.Flush();
+    Tell(listeners_.on_connected);
+  }
+}
+
+std::shared_ptr<NatsConnection::Link> NatsConnection::Reconnect(const std::string& lost_server) {
+  std::vector<std::string> order = servers_;
+  for (size_t i = order.size(); i > 1; --i) {
+    std::swap(order[i - 1], order[static_cast<size_t>(random_.Uniform() * static_cast<double>(i))]);
+  }
+  std::partition(order.begin(), order.end(),
+                 [&](const std::string& server) { return AddressOf(server) != lost_server; });
+  auto link = std::make_shared<Link>(*this);
+  ListenTo(*link);
+  size_t refusals = 0;
+  for (int round = 1;; ++round) {
+    for (const std::string& server : order) {
+      {
+        absl::MutexLock lock(&mutex_);
+        if (stopping_) return nullptr;
+      }
+      const char* const url = server.c_str();
+      natsStatus status = natsOptions_SetServers(options_.get(), const_cast<const char**>(&url), 1);
+      if (status == NATS_OK) status = natsConnection_Connect(&link->connection, options_.get());
+      if (status == NATS_OK) return link;
+      refusals = IsRefusal(status) ? refusals + 1 : 0;
+      if (refusals < kMostRefusals * order.size()) continue;
+      Tell(listeners_.on_closed,
+           absl::UnavailableError(absl::StrCat("the NATS server refuses us: ", natsStatus_GetText(status))));
+      return nullptr;
+    }
+    absl::MutexLock lock(&mutex_);
+    if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), absl::Milliseconds(ReconnectDelayMs(round)))) {
+      return nullptr;
+    }
+  }
+}
+
+void NatsConnection::Adopt(std::shared_ptr<Link> next) {
+  absl::MutexLock registering(&registering_);
+  for (NatsSubscription* const subscription : subscriptions_) {
+    const natsStatus status = subscription->Start(next->connection);
+    // It broke again meanwhile: the one after it will have them.
+    if (status != NATS_OK) break;
+  }
+  absl::MutexLock lock(&mutex_);
+  link_.swap(next);
+  connected_ = !link_->over;
+}
+
+absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::Register(
+    std::unique_ptr<NatsSubscription> subscription) {
+  absl::MutexLock registering(&registering_);
+  const natsStatus status = subscription->Start(link()->connection);
+  // Of one that is broken just now the next one has it.
+  if (status != NATS_OK && status != NATS_CONNECTION_CLOSED) return NatsError(status, "subscribe");
+  subscriptions_.push_back(subscription.get());
+  return std::make_unique<RegisteredSubscription>(*this, std::move(subscription));
+}
+
+void NatsConnection::Forget(const NatsSubscription* subscription) {
+  absl::MutexLock registering(&registering_);
+  subscriptions_.erase(std::remove(subscriptions_.begin(), subscriptions_.end(), subscription), subscriptions_.end());
 }
 
 void NatsConnection::StartTelling() {
@@ -283,13 +385,24 @@ void NatsConnection::StopTelling() {
 }
 
 NatsConnection::~NatsConnection() {
-  if (connection_ == nullptr) return;
   StopTelling();
+  std::shared_ptr<Link> last;
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    last = link_;
+  }
+  if (last == nullptr) return;
+  if (reconnecting_.joinable()) reconnecting_.join();
+  last = link();
   // On the thread that may be reading: the socket must not be closed under it.
-  loop_.Post([this] { natsConnection_Close(connection_); });
-  closed_.WaitForNotification();
+  loop_.Post([&last] { natsConnection_Close(last->connection); });
+  {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&last->over));
+    link_.reset();
+  }
   loop_.Flush();
-  natsConnection_Destroy(connection_);
 }
 
 absl::Status NatsConnection::Publish(const std::string& subject, const std::string& reply, const Headers& headers,
@@ -304,42 +417,29 @@ absl::Status NatsConnection::Publish(const std::string& subject, const std::stri
     status = natsMsgHeader_Set(message, name, value.c_str());
     if (status != NATS_OK) return NatsError(status, "header");
   }
-  return NatsError(natsConnection_PublishMsg(connection_, message), "publish");
+  return NatsError(natsConnection_PublishMsg(link()->connection, message), "publish");
 }
 
 absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::Subscribe(const std::string& subject,
                                                                                         OnMessage on_message) {
-  auto subscription = std::make_unique<NatsSubscription>(std::move(on_message));
-  if (const natsStatus status = subscription->Start(connection_, subject); status != NATS_OK) {
-    return NatsError(status, "subscribe");
-  }
-  return subscription;
+  return Register(MakeThreadSubscription(subject, std::move(on_message)));
 }
 
 absl::StatusOr<std::unique_ptr<NatsConnection::Subscription>> NatsConnection::SubscribeOnLoop(
     const std::string& subject, NatsLoop::Receiver receiver) {
-  if (!driven_) {
-    auto subscription = std::make_unique<PostingSubscription>(loop_, std::move(receiver));
-    if (absl::Status failed = subscription->Start(*this, subject); !failed.ok()) return failed;
-    return subscription;
-  }
-  auto subscription = std::make_unique<LoopSubscription>(loop_);
-  if (const natsStatus status = subscription->Start(connection_, subject, std::move(receiver)); status != NATS_OK) {
-    return NatsError(status, "subscribe");
-  }
+  if (driven_) return Register(MakeLoopSubscription(subject, loop_, std::move(receiver)));
+  auto subscription = std::make_unique<PostingSubscription>(loop_, std::move(receiver));
+  if (absl::Status failed = subscription->Start(*this, subject); !failed.ok()) return failed;
   return subscription;
 }
 
 void NatsConnection::LeaveServer() {
-  char** servers = nullptr;
-  int count = 0;
-  if (natsConnection_GetServers(connection_, &servers, &count) != NATS_OK) return;
-  for (int i = 0; i < count; ++i) std::free(servers[i]);
-  std::free(static_cast<void*>(servers));
-  if (count > 1) loop_.Break();
+  if (has_another_) loop_.Break();
 }
 
-size_t NatsConnection::max_payload() const { return static_cast<size_t>(natsConnection_GetMaxPayload(connection_)); }
+size_t NatsConnection::max_payload() const {
+  return static_cast<size_t>(natsConnection_GetMaxPayload(link()->connection));
+}
 
 std::string NatsConnection::NewInbox() {
   natsInbox* inbox = nullptr;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,18 +14,21 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "nats/nats.h"
 #include "service/base/random.h"
 #include "service/storage/jetstream/nats_loop.h"
 #include "service/storage/jetstream/nats_message.h"
+#include "service/storage/jetstream/nats_subscriptions.h"
 #include "service/storage/nats_servers.h"
 
 namespace aulm::gateway {
 
 // One connection to a NATS cluster, which reconnects for ever. While it is down, nothing is sent and nothing is kept
 // for later: who publishes is told, and decides. Thread-safe.
+//
+// What the loop drives is made anew by us after a break, since nats.c's own reconnecting leaves its parser where the
+// old connection ended: the rest of a message that was cut off is then taken from the new one (seen up to 3.9).
 class NatsConnection {
  public:
   // Called on a thread of the connection's that must not be blocked for long.
@@ -88,20 +92,59 @@ class NatsConnection {
   static std::string NewInbox();
 
  private:
+  // One connection of nats.c.
+  struct Link {
+    explicit Link(NatsConnection& owner) : owner(owner) {}
+    ~Link() { natsConnection_Destroy(connection); }
+    Link(const Link&) = delete;
+    Link& operator=(const Link&) = delete;
+
+    NatsConnection& owner;
+    natsConnection* connection = nullptr;
+    std::string server;  // host:port
+    bool over = false;   // nats.c closed it, for `reason`; both under the owner's mutex_
+    std::string reason;
+  };
+  class RegisteredSubscription;
+
   NatsConnection(Random& random, Listeners listeners) : random_(random), listeners_(std::move(listeners)) {}
 
-  absl::Status Configure(const NatsServers& servers, natsOptions* options);
+  absl::Status Configure(const NatsServers& servers);
+  void ListenTo(Link& link);
   int64_t ReconnectDelayMs(int attempts);
+  std::shared_ptr<Link> link() const ABSL_LOCKS_EXCLUDED(mutex_);
+  void OnClosed(Link& link) ABSL_LOCKS_EXCLUDED(mutex_);
+  template <typename Listener, typename... Arguments>
+  void Tell(const Listener& listener, const Arguments&... arguments) ABSL_LOCKS_EXCLUDED(telling_);
+
+  // Of the reconnecting thread.
+  void KeepConnected() ABSL_LOCKS_EXCLUDED(mutex_);
+  // Null: the connection is destroyed, or every server refused us.
+  std::shared_ptr<Link> Reconnect(const std::string& lost_server) ABSL_LOCKS_EXCLUDED(mutex_);
+  void NoteServers(Link& link);
+
+  absl::StatusOr<std::unique_ptr<Subscription>> Register(std::unique_ptr<NatsSubscription> subscription)
+      ABSL_LOCKS_EXCLUDED(registering_);
+  void Forget(const NatsSubscription* subscription) ABSL_LOCKS_EXCLUDED(registering_);
+  // On the loop's thread.
+  void Adopt(std::shared_ptr<Link> next) ABSL_LOCKS_EXCLUDED(registering_, mutex_);
 
   Random& random_;
   const Listeners listeners_;
   std::atomic<bool> connected_{false};
+  std::atomic<bool> has_another_{false};  // another server is known
   absl::Mutex telling_;
   bool silent_ ABSL_GUARDED_BY(telling_) = true;
-  natsConnection* connection_ = nullptr;
-  bool driven_ = false;  // by the loop; else by nats.c's own threads
-  absl::Notification closed_;
+  bool driven_ = false;               // by the loop; else by nats.c's own threads
+  std::vector<std::string> servers_;  // with their users; of the reconnecting thread
+  std::unique_ptr<natsOptions, void (*)(natsOptions*)> options_{nullptr, natsOptions_Destroy};  // likewise
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Mutex registering_;
+  std::vector<NatsSubscription*> subscriptions_ ABSL_GUARDED_BY(registering_);
   NatsLoop loop_;
+  std::thread reconnecting_;
 };
 
 // NATS' words for a status.

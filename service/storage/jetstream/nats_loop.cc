@@ -34,12 +34,26 @@ natsStatus NatsLoop::Drive(natsOptions* options) {
   return natsOptions_SetEventLoop(
       options, this,
       [](void** self, void* loop, natsConnection* connection, natsSock socket) {
-        *self = loop;
-        return static_cast<NatsLoop*>(loop)->Attach(connection, socket);
+        auto* const driven = new Driven{static_cast<NatsLoop*>(loop), connection};
+        *self = driven;
+        driven->loop->Attach(connection, socket);
+        return NATS_OK;
       },
-      [](void* self, bool add) { return static_cast<NatsLoop*>(self)->WantRead(add); },
-      [](void* self, bool add) { return static_cast<NatsLoop*>(self)->WantWrite(add); },
-      [](void* self) { return static_cast<NatsLoop*>(self)->Detach(); });
+      [](void* self, bool add) {
+        const auto& driven = *static_cast<Driven*>(self);
+        driven.loop->WantRead(driven, add);
+        return NATS_OK;
+      },
+      [](void* self, bool add) {
+        const auto& driven = *static_cast<Driven*>(self);
+        driven.loop->WantWrite(driven, add);
+        return NATS_OK;
+      },
+      [](void* self) {
+        const std::unique_ptr<const Driven> driven(static_cast<Driven*>(self));
+        driven->loop->Detach(*driven);
+        return NATS_OK;
+      });
 }
 
 void NatsLoop::Break() {
@@ -86,34 +100,33 @@ void NatsLoop::Remove(natsSubscription* subscription) {
   Flush();
 }
 
-natsStatus NatsLoop::Attach(natsConnection* connection, int socket) {
+void NatsLoop::Attach(natsConnection* connection, int socket) {
   absl::MutexLock lock(&mutex_);
   connection_ = connection;
   socket_ = socket;
   Wake();
-  return NATS_OK;
 }
 
-natsStatus NatsLoop::WantRead(bool want) {
+void NatsLoop::WantRead(const Driven& driven, bool want) {
   absl::MutexLock lock(&mutex_);
+  if (driven.connection != connection_) return;
   if (!want) socket_ = -1;
   Wake();
-  return NATS_OK;
 }
 
-natsStatus NatsLoop::WantWrite(bool want) {
+void NatsLoop::WantWrite(const Driven& driven, bool want) {
   absl::MutexLock lock(&mutex_);
+  if (driven.connection != connection_) return;
   write_ = want;
   if (want) Wake();
-  return NATS_OK;
 }
 
-natsStatus NatsLoop::Detach() {
+void NatsLoop::Detach(const Driven& driven) {
   absl::MutexLock lock(&mutex_);
+  if (driven.connection != connection_) return;
   connection_ = nullptr;
   socket_ = -1;
   write_ = false;
-  return NATS_OK;
 }
 
 void NatsLoop::Wake() {

@@ -35,10 +35,10 @@ class NatsLoop {
   NatsLoop(const NatsLoop&) = delete;
   NatsLoop& operator=(const NatsLoop&) = delete;
 
-  // Has the connection that is made with `options` read and write here.
+  // Has the connections that are made with `options`, one after the other, read and write here.
   natsStatus Drive(natsOptions* options);
 
-  // Ends the driven connection as if the network had: nats.c goes to the next server. Thread-safe.
+  // Ends the driven connection as if the network had. Thread-safe.
   void Break();
 
   // Runs `task` on the thread, in order. Never blocks. Thread-safe.
@@ -62,11 +62,16 @@ class NatsLoop {
     bool removed = false;
   };
 
-  // What nats.c calls, with its connection locked.
-  natsStatus Attach(natsConnection* connection, int socket);
-  natsStatus WantRead(bool want);
-  natsStatus WantWrite(bool want);
-  natsStatus Detach();
+  // A connection as nats.c knows it here. It may say that it is gone after the next one has come.
+  struct Driven {
+    NatsLoop* loop;
+    natsConnection* connection;
+  };
+  // What nats.c calls, mostly with its connection locked.
+  void Attach(natsConnection* connection, int socket);
+  void WantRead(const Driven& driven, bool want);
+  void WantWrite(const Driven& driven, bool want);
+  void Detach(const Driven& driven);
 
   void Run();
   void Write();
