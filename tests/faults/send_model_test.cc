@@ -1,6 +1,6 @@
-// Drives sends through dropped connections, lost answers, aulm's errors, SIGKILLs of the gateway and repeats by the
+// Drives sends through dropped connections, lost answers, aulm's errors, SIGKILLs of a gateway and repeats by the
 // callers, and proves the second promise: aulm takes no request id's message twice, and every id ends as sent, not sent
-// or unknown, in agreement with what aulm took.
+// or unknown, in agreement with what aulm took. With one gateway on either store, and with three on three NATS servers.
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -10,7 +10,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <deque>
+#include <filesystem>
+#include <fstream>
 #include <map>
+#include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -93,7 +97,7 @@ class Work {
 // Calls once. False when the call ended without a word of the gateway's, or with leave to try again.
 bool Call(v1::MessagingService::Stub& stub, Request& request) {
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(5));
   v1::SendTextRequest send;
   send.set_session_id(simulator::kConnectedSession);
   send.set_to("+966512345678");
@@ -111,8 +115,8 @@ bool Call(v1::MessagingService::Stub& stub, Request& request) {
   return request.outcome == Outcome::kUnknown || (request.outcome == Outcome::kNotSent && request.tries >= kMostTries);
 }
 
-// Which store the gateways stand on.
-enum class Engine { kSqlite, kNats };
+// What the gateways stand on.
+enum class Engine { kSqlite, kNats, kCluster };
 
 class SendModelTest : public testing::TestWithParam<Engine> {
  protected:
@@ -123,45 +127,68 @@ class SendModelTest : public testing::TestWithParam<Engine> {
       auto server = NatsServer::Start({.folder = folder_});
       ASSERT_TRUE(server.ok()) << server.status();
       nats_ = *std::move(server);
+      store_ = absl::StrCat("nats://", nats_->address());
+    } else if (GetParam() == Engine::kCluster) {
+      auto cluster = NatsCluster::Start(folder_);
+      ASSERT_TRUE(cluster.ok()) << cluster.status();
+      cluster_ = *std::move(cluster);
+      store_ = cluster_->url();
     }
+    gateways_.resize(GetParam() == Engine::kCluster ? 3 : 1);
     auto simulator = SimulatorProcess::Start({"--status-delay-ms=1"});
     ASSERT_TRUE(simulator.ok()) << simulator.status();
     simulator_ = *std::move(simulator);
   }
 
-  absl::StatusOr<GatewayProcess> StartGateway() {
-    GatewayProcess::Options options;
-    options.folder = folder_;
-    options.aulm_base_url = simulator_->base_url();
-    options.api_key = simulator::kTestKey;
-    if (nats_ != nullptr) options.environment["GATEWAY_STORE"] = absl::StrCat("nats://", nats_->address());
-    return GatewayProcess::Start(options);
+  // Starts those that are not there.
+  void StartGateways() {
+    for (size_t i = 0; i < gateways_.size(); ++i) {
+      if (gateways_[i].has_value()) continue;
+      GatewayProcess::Options options;
+      options.folder = absl::StrCat(folder_, "/gateway-", i);
+      std::filesystem::create_directories(options.folder);
+      options.aulm_base_url = simulator_->base_url();
+      options.api_key = simulator::kTestKey;
+      if (!store_.empty()) {
+        // Others wait until the claims of a dead gateway are over: let that be soon.
+        options.environment["GATEWAY_STORE"] = store_;
+        options.environment["GATEWAY_CONFIG"] = absl::StrCat(options.folder, "/gateway.json");
+        std::ofstream(options.environment["GATEWAY_CONFIG"]) << R"({"limits": {"send_settle": "1s"}})";
+      }
+      auto gateway = GatewayProcess::Start(options);
+      ASSERT_TRUE(gateway.ok()) << gateway.status();
+      gateways_[i] = *std::move(gateway);
+    }
+  }
+
+  std::unique_ptr<v1::MessagingService::Stub> StubOf(size_t gateway) const {
+    return v1::MessagingService::NewStub(
+        grpc::CreateChannel(gateways_[gateway]->grpc_address(), grpc::InsecureChannelCredentials()));
   }
 
   // Lets the callers call until nothing is left or, with `kill_at`, until that many are settled: then comes the
-  // SIGKILL.
-  void RunCallers(GatewayProcess& gateway, Work& work, std::optional<size_t> kill_at) {
+  // SIGKILL for `victim`.
+  void RunCallers(Work& work, std::optional<size_t> kill_at, size_t victim) {
     std::atomic<bool> killed{false};
     std::vector<std::thread> callers;
-    for (int caller = 0; caller < kCallers; ++caller) {
-      callers.emplace_back([&] {
-        const auto stub = v1::MessagingService::NewStub(
-            grpc::CreateChannel(gateway.grpc_address(), grpc::InsecureChannelCredentials()));
+    for (size_t caller = 0; caller < kCallers; ++caller) {
+      callers.emplace_back([&, caller] {
+        const auto stub = StubOf(caller % gateways_.size());
         while (!killed) {
           std::optional<Request> request = work.Take();
           if (!request.has_value()) return;
           if (!Call(*stub, *request)) {
             work.PutBack(*std::move(request));
           } else if (work.Settle(*std::move(request)) >= kill_at.value_or(SIZE_MAX) && !killed.exchange(true)) {
-            gateway.process().Signal(SIGKILL);
+            gateways_[victim]->process().Signal(SIGKILL);
           }
         }
       });
     }
     for (std::thread& caller : callers) caller.join();
-    if (killed) {
-      ASSERT_TRUE(gateway.process().Wait(absl::Seconds(10)).ok());
-    }
+    if (!killed) return;
+    ASSERT_TRUE(gateways_[victim]->process().Wait(absl::Seconds(10)).ok());
+    gateways_[victim].reset();
   }
 
   // The message ids that aulm made, by the request id that stands in the text.
@@ -178,8 +205,11 @@ class SendModelTest : public testing::TestWithParam<Engine> {
   }
 
   std::string folder_;
+  std::string store_;  // empty: the gateway's own
   std::unique_ptr<NatsServer> nats_;
+  std::unique_ptr<NatsCluster> cluster_;
   std::unique_ptr<SimulatorProcess> simulator_;
+  std::vector<std::optional<GatewayProcess>> gateways_;
 };
 
 void ExpectAgreement(const Request& request, const std::vector<std::string>& taken) {
@@ -193,8 +223,10 @@ void ExpectAgreement(const Request& request, const std::vector<std::string>& tak
 }
 
 TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
-  const int requests = FromEnvironment("AULM_GATEWAY_SENDS", 2000);
-  const int kills = FromEnvironment("AULM_GATEWAY_KILLS", 8);
+  // A claim of a dead gateway is waited for on a shared store, and its servers answer no sooner than the network does.
+  const bool shared = GetParam() != Engine::kSqlite;
+  const int requests = FromEnvironment("AULM_GATEWAY_SENDS", shared ? 400 : 2000);
+  const int kills = FromEnvironment("AULM_GATEWAY_KILLS", shared ? 2 : 8);
   simulator::SeededFaultRates rates;
   rates.seed = 20260528;
   rates.drop = 0.04;
@@ -206,14 +238,13 @@ TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
 
   Work work(requests);
   for (int kill = 1; kill <= kills; ++kill) {
-    auto gateway = StartGateway();
-    ASSERT_TRUE(gateway.ok()) << gateway.status();
-    RunCallers(*gateway, work, static_cast<size_t>(requests) * kill / (kills + 1));
-    if (HasFatalFailure()) return;
+    ASSERT_NO_FATAL_FAILURE(StartGateways());
+    ASSERT_NO_FATAL_FAILURE(
+        RunCallers(work, static_cast<size_t>(requests) * static_cast<size_t>(kill) / static_cast<size_t>(kills + 1),
+                   static_cast<size_t>(kill) % gateways_.size()));
   }
-  auto gateway = StartGateway();
-  ASSERT_TRUE(gateway.ok()) << gateway.status();
-  RunCallers(*gateway, work, std::nullopt);
+  ASSERT_NO_FATAL_FAILURE(StartGateways());
+  RunCallers(work, std::nullopt, 0);
 
   const std::vector<Request> settled = work.settled();
   ASSERT_EQ(settled.size(), static_cast<size_t>(requests));
@@ -233,8 +264,7 @@ TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
 
   // Whoever asks once more is told the same, and nothing is sent for it.
   ASSERT_TRUE(simulator_->control().SetSeededFaults({}).ok());
-  const auto stub =
-      v1::MessagingService::NewStub(grpc::CreateChannel(gateway->grpc_address(), grpc::InsecureChannelCredentials()));
+  const auto stub = StubOf(0);
   for (const Request& first : settled) {
     if (first.outcome == Outcome::kNotSent) continue;
     Request repeated = first;
@@ -245,9 +275,10 @@ TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
   for (const auto& [id, messages] : Taken()) EXPECT_LE(messages.size(), 1u) << id;
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, SendModelTest, testing::Values(Engine::kSqlite, Engine::kNats),
+INSTANTIATE_TEST_SUITE_P(Engines, SendModelTest, testing::Values(Engine::kSqlite, Engine::kNats, Engine::kCluster),
                          [](const testing::TestParamInfo<Engine>& info) {
-                           return info.param == Engine::kSqlite ? "Sqlite" : "Nats";
+                           if (info.param == Engine::kSqlite) return "Sqlite";
+                           return info.param == Engine::kNats ? "Nats" : "Cluster";
                          });
 
 }  // namespace
