@@ -17,6 +17,8 @@ namespace json = boost::json;
 
 constexpr absl::Duration kTryTimeout = absl::Seconds(2);
 constexpr absl::Duration kBetweenTries = absl::Milliseconds(100);
+// A copy answers its leader every second.
+constexpr absl::Duration kSilentCopy = absl::Seconds(5);
 
 // Of nats-server's own error codes, those that are told apart.
 constexpr int64_t kWrongLastSequence = 10071;
@@ -42,6 +44,20 @@ absl::string_view TextAt(const json::object& object, absl::string_view key) {
   const json::value* const found = object.if_contains({key.data(), key.size()});
   if (found == nullptr || !found->is_string()) return {};
   return {found->get_string().data(), found->get_string().size()};
+}
+
+// "cluster" of a stream's description: who leads, and of each other copy when it was last heard from, in nanoseconds.
+bool HearsFromMost(const json::object& cluster) {
+  const json::value* const found = cluster.if_contains("replicas");
+  const json::array* const others = found == nullptr ? nullptr : found->if_array();
+  if (others == nullptr) return true;
+  size_t heard = 1;
+  for (const json::value& other : *others) {
+    if (!other.is_object()) continue;
+    const auto silent = absl::Nanoseconds(static_cast<int64_t>(NumberAt(other.get_object(), "active")));
+    heard += silent < kSilentCopy ? 1 : 0;
+  }
+  return heard * 2 > others->size() + 1;
 }
 
 absl::StatusOr<json::object> ParseAnswer(const absl::StatusOr<NatsMessage>& answer, absl::string_view what) {
@@ -137,6 +153,7 @@ StreamInfo ParseStreamInfo(const json::object& answer) {
     info.first = info.messages == 0 ? info.last + 1 : NumberAt(*state, "first_seq");
     info.first_time = info.messages == 0 ? absl::UnixEpoch() : ParseNatsTime(TextAt(*state, "first_ts"));
   }
+  if (const json::object* cluster = ObjectAt(answer, "cluster")) info.in_touch = HearsFromMost(*cluster);
   return info;
 }
 

@@ -22,6 +22,9 @@ struct StreamInfo {
   uint64_t first = 0;  // sequence; last + 1 when the stream is empty
   uint64_t last = 0;
   absl::Time first_time;  // the epoch when the stream is empty
+  // False when the leader that answered has not heard from most of the copies lately: cut off from the others, it still
+  // counts itself the leader, and can store nothing.
+  bool in_touch = true;
 };
 
 // A stored message as the API gives it.

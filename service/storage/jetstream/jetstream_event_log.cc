@@ -237,14 +237,15 @@ void JetStreamEventLog::Tick() {
               [this](const absl::StatusOr<boost::json::object>& answer) {
                 if (!answer.ok()) return;
                 loop_.Post([this, info = ParseStreamInfo(*answer)] {
-                  last_seen_ = clock_.Now();
+                  if (info.in_touch) last_seen_ = clock_.Now();
                   NoteInfo(info);
                 });
               });
   }
   if (now - last_seen_ > kWithoutLeader && connection_.connected()) {
     last_seen_ = now;
-    LogLine(LogLevel::kWarn, "nats_server_left").Field("message", "it knows no leader of the event log's stream");
+    LogLine(LogLevel::kWarn, "nats_server_left")
+        .Field("message", "it knows no leader of the event log's stream that the others follow");
     connection_.LeaveServer();
   }
   if (ticks_ != nullptr) ticks_->Schedule(kTick);

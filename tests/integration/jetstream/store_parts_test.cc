@@ -57,6 +57,21 @@ class StorePartsTest : public NatsStoreTest {
   }
 };
 
+// As servers describe a stream with three copies: when its leader last heard from the two others.
+StreamInfo InfoOf(absl::Duration one, absl::Duration other) {
+  const auto copy = [](absl::Duration silent) {
+    return boost::json::object{{"name", "nats"}, {"active", absl::ToInt64Nanoseconds(silent)}};
+  };
+  return ParseStreamInfo({{"cluster", {{"leader", "nats-0"}, {"replicas", {copy(one), copy(other)}}}}});
+}
+
+TEST(StreamInfoTest, LeaderThatHearsFromNoOtherCopyIsOutOfTouch) {
+  EXPECT_TRUE(ParseStreamInfo({}).in_touch);  // one copy
+  EXPECT_TRUE(InfoOf(absl::Milliseconds(300), absl::Milliseconds(800)).in_touch);
+  EXPECT_TRUE(InfoOf(absl::Milliseconds(300), absl::Minutes(3)).in_touch);
+  EXPECT_FALSE(InfoOf(absl::Seconds(6), absl::Minutes(3)).in_touch);
+}
+
 TEST_F(StorePartsTest, PeerAnswersWithWordsOrWithAnError) {
   Store one = OpenOrDie();
   Store other = OpenOrDie();
