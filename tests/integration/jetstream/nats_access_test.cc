@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "tests/integration/jetstream/store_fixture.h"
+#include "tests/support/nats_identity.h"
 #include "tests/support/test_authority.h"
 
 namespace aulm::gateway {
@@ -112,6 +113,60 @@ TEST_F(NatsAccessTest, UserAndPasswordComeWithTheUrl) {
 
   EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr("canary")));
+}
+
+class NatsCredentialsTest : public NatsAccessTest {
+ protected:
+  void SetUp() override {
+    StartServer(OperatorConfiguration(operator_, account_));
+    options_.nats.servers.credentials_file = WriteFile("gateway.creds", CredentialsFile(account_, user_));
+  }
+
+  const NatsIdentity operator_{NatsIdentity::Kind::kOperator};
+  const NatsIdentity account_{NatsIdentity::Kind::kAccount};
+  const NatsIdentity user_{NatsIdentity::Kind::kUser};
+};
+
+TEST_F(NatsCredentialsTest, CredentialsFileLetsUsInAlsoAfterABreak) {
+  absl::StatusOr<Store> store = Open(options_);
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(AppendNow(*store->log, EventOf("d-1")).ok());
+
+  nats_->Kill();
+  // Another user of the account, from now on: the file is read at every connect.
+  const NatsIdentity other(NatsIdentity::Kind::kUser);
+  WriteFile("gateway.creds", CredentialsFile(account_, other));
+  ASSERT_TRUE(nats_->Restart().ok());
+  while (!AppendNow(*store->log, EventOf("d-2")).ok()) {
+  }
+
+  EXPECT_THAT(IdsOf(*store->log), ElementsAre("d-1", "d-2"));
+}
+
+TEST_F(NatsCredentialsTest, UserOfAnotherAccountIsRefused) {
+  const NatsIdentity other(NatsIdentity::Kind::kAccount);
+  WriteFile("gateway.creds", CredentialsFile(other, user_));
+
+  const absl::Status refused = Open(options_).status();
+
+  EXPECT_EQ(refused.code(), absl::StatusCode::kFailedPrecondition) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("store.nats.credentials_file"));
+  EXPECT_THAT(std::string(refused.message()), testing::Not(HasSubstr(user_.seed())));
+}
+
+TEST_F(NatsCredentialsTest, SeedOfAnotherUserIsRefused) {
+  const NatsIdentity other(NatsIdentity::Kind::kUser);
+  std::string file = CredentialsFile(account_, user_);
+  file.replace(file.find(user_.seed()), user_.seed().size(), other.seed());
+  WriteFile("gateway.creds", file);
+
+  EXPECT_EQ(Open(options_).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST_F(NatsCredentialsTest, WithoutAFileWeAreRefused) {
+  options_.nats.servers.credentials_file.clear();
+
+  EXPECT_EQ(Open(options_).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 }  // namespace
