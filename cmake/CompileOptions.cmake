@@ -30,11 +30,13 @@ else()
 endif()
 
 if(AULM_GATEWAY_SANITIZE)
-  # The check of virtual tables asks the kernel through a pipe whether memory can be read: it calls good objects bad in
-  # the tests that run out of descriptors.
-  add_compile_options(-fsanitize=${AULM_GATEWAY_SANITIZE} -fno-sanitize=vptr -fno-omit-frame-pointer
-                      -fno-sanitize-recover=all)
+  add_compile_options(-fsanitize=${AULM_GATEWAY_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${AULM_GATEWAY_SANITIZE})
+  if(AULM_GATEWAY_SANITIZE MATCHES undefined)
+    # It asks the kernel through a pipe whether memory can be read, and calls good objects bad in the tests that run out
+    # of descriptors.
+    add_compile_options(-fno-sanitize=vptr)
+  endif()
   if(AULM_GATEWAY_SANITIZE MATCHES thread)
     add_library(gateway_tsan_abseil OBJECT ${PROJECT_SOURCE_DIR}/cmake/tsan_abseil.cc)
     target_link_libraries(gateway_options INTERFACE
