@@ -89,8 +89,8 @@ absl::Status NatsServer::Run() {
     config << "  ]\n}\n";
   }
   config.close();
-  auto process =
-      ChildProcess::Start({Program(), "-c", path}, {}, absl::StrCat(options_.folder, "/", options_.name, ".log"));
+  auto process = ChildProcess::Start({options_.program.empty() ? Program() : options_.program, "-c", path}, {},
+                                     absl::StrCat(options_.folder, "/", options_.name, ".log"));
   if (!process.ok()) return process.status();
   process_ = *std::move(process);
   const int port = std::atoi(address_.substr(address_.rfind(':') + 1).c_str());
@@ -107,11 +107,13 @@ absl::Status NatsServer::Run() {
 absl::StatusOr<std::unique_ptr<NatsCluster>> NatsCluster::Start(const std::string& folder) {
   auto cluster = std::make_unique<NatsCluster>();
   const std::vector<int> ports = FreePorts(3);
+  const char* const program = std::getenv("AULM_GATEWAY_NATS_CLUSTER");
   for (size_t i = 0; i < ports.size(); ++i) {
     NatsServer::Options options;
     options.folder = folder;
     options.name = absl::StrCat("nats-", i);
     options.cluster_port = ports[i];
+    if (program != nullptr) options.program = program;
     for (size_t earlier = 0; earlier < i; ++earlier) {
       auto proxy = std::make_unique<TcpProxy>(ports[earlier]);
       options.routes.push_back(proxy->port());

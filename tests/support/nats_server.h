@@ -22,6 +22,7 @@ class NatsServer {
     int cluster_port = 0;       // of this server; 0: no cluster
     std::vector<int> routes{};  // ports that it connects to for the others of its cluster
     std::string more = {};      // further lines of its configuration
+    std::string program = {};   // empty: AULM_GATEWAY_NATS_SERVER, else the one that is installed
   };
 
   // Starts it and waits until it takes connections. Errors: what it said, DEADLINE_EXCEEDED.
@@ -56,7 +57,8 @@ class NatsServer {
 // Ports that are free just now.
 std::vector<int> FreePorts(int count);
 
-// Three servers that keep three copies of each stream, and hear of each other through proxies alone.
+// Three servers that keep three copies of each stream, and hear of each other through proxies alone. Of the program
+// AULM_GATEWAY_NATS_CLUSTER where that is set: Debian 12's (2.9.10) lets copies drift apart when a leader is cut off.
 class NatsCluster {
  public:
   // `folder` must exist.

@@ -25,9 +25,31 @@ struct WebhookClient::Connection {
   boost::asio::io_context context;
   tcp::socket socket{context};
   boost::beast::flat_buffer buffer;
+
+  boost::system::error_code Read(http::response<http::string_body>& response, absl::Duration patience) {
+    boost::system::error_code error = boost::asio::error::timed_out;
+    if (patience == absl::InfiniteDuration()) {
+      http::read(socket, buffer, response, error);
+      return error;
+    }
+    bool done = false;
+    http::async_read(socket, buffer, response, [&](boost::system::error_code result, size_t) {
+      if (!done) error = result;
+      done = true;
+    });
+    context.restart();
+    context.run_for(absl::ToChronoMilliseconds(patience));
+    if (!done) {
+      done = true;  // it must not say anything about `error` any more, and ends before its arguments do
+      socket.close();
+      context.run();
+    }
+    return error;
+  }
 };
 
-WebhookClient::WebhookClient(std::string address, std::string secret) : secret_(std::move(secret)) {
+WebhookClient::WebhookClient(std::string address, std::string secret, absl::Duration patience)
+    : secret_(std::move(secret)), patience_(patience) {
   const size_t colon = address.rfind(':');
   host_ = address.substr(0, colon);
   port_ = address.substr(colon + 1);
@@ -55,7 +77,7 @@ absl::StatusOr<int> WebhookClient::Post(absl::string_view event, absl::string_vi
   request.prepare_payload();
   http::response<http::string_body> response;
   if (!error) http::write(connection_->socket, request, error);
-  if (!error) http::read(connection_->socket, connection_->buffer, response, error);
+  if (!error) error = connection_->Read(response, patience_);
   if (error) {
     connection_.reset();
     return absl::UnavailableError(error.message());

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace aulm::gateway {
 
@@ -13,14 +14,15 @@ namespace aulm::gateway {
 // thread-safe.
 class WebhookClient {
  public:
-  // `address` is host:port. Connects with the first post and again after an error.
-  WebhookClient(std::string address, std::string secret);
+  // `address` is host:port. Connects with the first post and again after an error, and waits for an answer until
+  // `patience` is over.
+  WebhookClient(std::string address, std::string secret, absl::Duration patience = absl::InfiniteDuration());
   ~WebhookClient();
 
   WebhookClient(WebhookClient&&) noexcept;
 
   // Posts `body` to /webhooks/aulm as `event` with that delivery id; the HTTP status. Error: UNAVAILABLE when the
-  // connection breaks before the answer: then nobody knows whether it was stored.
+  // connection breaks before the answer, or none comes: then nobody knows whether it was stored.
   absl::StatusOr<int> Post(absl::string_view event, absl::string_view delivery_id, const std::string& body);
 
  private:
@@ -29,6 +31,7 @@ class WebhookClient {
   std::string host_;
   std::string port_;
   std::string secret_;
+  absl::Duration patience_;
   std::unique_ptr<Connection> connection_;
 };
 
