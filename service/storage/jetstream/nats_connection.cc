@@ -236,9 +236,9 @@ void NatsConnection::ListenTo(Link& link) {
   natsOptions_SetClosedCB(
       options_.get(),
       [](natsConnection* connection, void* closure) {
-        auto* const link = static_cast<Link*>(closure);
-        link->reason = LastErrorOf(connection);
-        link->owner.OnClosed(*link);
+        auto* const closed = static_cast<Link*>(closure);
+        closed->reason = LastErrorOf(connection);
+        closed->owner.OnClosed(*closed);
       },
       &link);
 }

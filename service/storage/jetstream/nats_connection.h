@@ -94,7 +94,7 @@ class NatsConnection {
  private:
   // One connection of nats.c.
   struct Link {
-    explicit Link(NatsConnection& owner) : owner(owner) {}
+    explicit Link(NatsConnection& of) : owner(of) {}
     ~Link() { natsConnection_Destroy(connection); }
     Link(const Link&) = delete;
     Link& operator=(const Link&) = delete;
