@@ -24,19 +24,19 @@ class ThreadSubscription final : public NatsSubscription {
     natsSubscription_Destroy(subscription_);
     subscription_ = nullptr;
     // Until nats.c's thread has ended.
-    auto* const closure = new std::shared_ptr<Shared>(shared_);
+    auto* const kept = new std::shared_ptr<Shared>(shared_);
     natsStatus status = natsConnection_Subscribe(
         &subscription_, connection, subject_.c_str(),
         [](natsConnection*, natsSubscription*, natsMsg* message, void* closure) {
           (*static_cast<std::shared_ptr<Shared>*>(closure))->Call(NatsMessage(message));
         },
-        closure);
+        kept);
     if (status != NATS_OK) {
-      delete closure;
+      delete kept;
       return status;
     }
     status = natsSubscription_SetOnCompleteCB(
-        subscription_, [](void* closure) { delete static_cast<std::shared_ptr<Shared>*>(closure); }, closure);
+        subscription_, [](void* closure) { delete static_cast<std::shared_ptr<Shared>*>(closure); }, kept);
     // What comes is bounded by what was asked for; a message dropped here would only be asked for again.
     if (status == NATS_OK) status = natsSubscription_SetPendingLimits(subscription_, -1, -1);
     return status;
