@@ -276,9 +276,9 @@ TEST_P(SendModelTest, NoRequestIdIsSentTwiceAndEveryOutcomeIsTrue) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, SendModelTest, testing::Values(Engine::kSqlite, Engine::kNats, Engine::kCluster),
-                         [](const testing::TestParamInfo<Engine>& info) {
-                           if (info.param == Engine::kSqlite) return "Sqlite";
-                           return info.param == Engine::kNats ? "Nats" : "Cluster";
+                         [](const testing::TestParamInfo<Engine>& row) {
+                           if (row.param == Engine::kSqlite) return "Sqlite";
+                           return row.param == Engine::kNats ? "Nats" : "Cluster";
                          });
 
 }  // namespace

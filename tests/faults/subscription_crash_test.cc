@@ -216,8 +216,8 @@ TEST_P(SubscriptionCrashTest, NothingIsLostAndNothingThatWasAcknowledgedComesAga
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, SubscriptionCrashTest, testing::Values(Engine::kSqlite, Engine::kNats),
-                         [](const testing::TestParamInfo<Engine>& info) {
-                           return info.param == Engine::kSqlite ? "Sqlite" : "Nats";
+                         [](const testing::TestParamInfo<Engine>& row) {
+                           return row.param == Engine::kSqlite ? "Sqlite" : "Nats";
                          });
 
 class SubscriptionReplicasCrashTest : public SubscriptionCrashTest {};
