@@ -119,9 +119,9 @@ bool Consume(const std::shared_ptr<grpc::Channel>& channel, const std::shared_pt
       settlement.set_action(v1::SETTLEMENT_ACTION_ACK);
     }
     if (acknowledge.settlements_size() == 0) continue;
-    const auto settle = [&](v1::EventService::Stub& over, v1::AcknowledgeEventsResponse& answer) {
+    const auto settle = [&](v1::EventService::Stub& by, v1::AcknowledgeEventsResponse& answer) {
       grpc::ClientContext acknowledging;
-      return over.AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok();
+      return by.AcknowledgeEvents(&acknowledging, acknowledge, &answer).ok();
     };
     v1::AcknowledgeEventsResponse answer;
     // The gateway next door may be dead.
