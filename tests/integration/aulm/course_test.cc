@@ -237,7 +237,7 @@ TEST(CourseTest, ACallMayBeginInsideTheEndOfAnother) {
   });
   AulmTestClient client(server.base_url());
   struct Chain final : SendObserver, std::enable_shared_from_this<Chain> {
-    explicit Chain(AulmClient& client) : client(client) {}
+    explicit Chain(AulmClient& asked) : client(asked) {}
     void OnDetached(absl::Status) override {}
     void OnDone(absl::StatusOr<SendResult> result) override {
       if (!result.ok() || ++made == 50) return done.Notify();
