@@ -40,6 +40,13 @@ class RecordingCursorStore : public CursorStore {
   absl::Status save_error;
 };
 
+// A stream of event "1", with nothing after it.
+constexpr auto kOneEvent = [](const auto&, auto& stream) {
+  stream.Events({"1"});
+  stream.AwaitCancellation();
+  return grpc::Status::OK;
+};
+
 class EventFollowerTest : public testing::Test {
  protected:
   EventFollowerTest() {
@@ -90,11 +97,7 @@ TEST_F(EventFollowerTest, RequestIsPassedOn) {
   options_.request.mutable_filter()->add_peers("+966500000001");
   options_.request.set_position(v1::START_POSITION_EARLIEST);
   options_.request.set_include_raw_body(true);
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   Next();
   const v1::SubscribeEventsRequest asked = gateway_.subscriptions().at(0);
   EXPECT_EQ(asked.position(), v1::START_POSITION_EARLIEST);
@@ -139,11 +142,7 @@ TEST_F(EventFollowerTest, EarliestIsAskedForAgainWhileNothingCame) {
     stream.Started("7");
     return Broken();
   });
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   EXPECT_EQ(Next(), "1");
   EXPECT_EQ(gateway_.subscriptions().at(1).position(), v1::START_POSITION_EARLIEST);
 }
@@ -226,11 +225,7 @@ TEST_F(EventFollowerTest, StreamSilentForThreeHeartbeatsIsLeft) {
 TEST_F(EventFollowerTest, GatewayIsFoundAgainAfterARestart) {
   auto first = std::make_unique<FakeGateway>();
   const int port = first->port();
-  first->OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  first->OnSubscribe(kOneEvent);
   EventFollower follower(first->Channel(), options_);
   EXPECT_EQ(follower.Next()->cursor(), "1");
   first.reset();
@@ -262,11 +257,7 @@ TEST_F(EventFollowerTest, OverloadedGatewayIsTriedAgainAfterTheToldWait) {
   options_.notices.on_interrupted = [&](const CallError&, absl::Duration wait) { waits.push_back(wait); };
   gateway_.OnSubscribe(
       [&](const auto&, auto&) { return StatusWith(StatusCode::RESOURCE_EXHAUSTED, "too many", {&retry}); });
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   EXPECT_EQ(Next(), "1");
   ASSERT_EQ(waits.size(), 1);
   EXPECT_GE(waits[0], absl::Milliseconds(15));
@@ -394,11 +385,7 @@ TEST_F(EventFollowerTest, SavesNoOftenerThanAskedAndAtTheEnd) {
 
 TEST_F(EventFollowerTest, EventNotYetHandledIsNotSavedByDestruction) {
   options_.cursor_store = &store_;
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   Next();
   follower_.reset();
   EXPECT_THAT(store_.saved, ElementsAre());
@@ -468,11 +455,7 @@ TEST_F(EventFollowerTest, ModeIsAskedForAsLongAsTheGatewayIsAway) {
     response.mutable_subscription()->set_mode(v1::SUBSCRIPTION_MODE_CURSOR);
     return grpc::Status::OK;
   });
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   EXPECT_EQ(Next(), "1");
 }
 
@@ -486,11 +469,7 @@ TEST_F(EventFollowerTest, SubscriptionThatIsNotThereEndsIt) {
 TEST_F(EventFollowerTest, NeedsNoRightToAskForTheMode) {
   options_.request.set_subscription("orders");
   gateway_.OnGetSubscription([](const auto&, auto&) { return grpc::Status(StatusCode::PERMISSION_DENIED, "no"); });
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   EXPECT_EQ(Next(), "1");
 }
 
@@ -505,11 +484,7 @@ TEST_F(EventFollowerTest, TakeoverIsAskedForUntilItIsHad) {
     stream.AwaitCancellation();
     return grpc::Status::OK;
   });
-  gateway_.OnSubscribe([](const auto&, auto& stream) {
-    stream.Events({"1"});
-    stream.AwaitCancellation();
-    return grpc::Status::OK;
-  });
+  gateway_.OnSubscribe(kOneEvent);
   EXPECT_EQ(Next(), "1");
   std::vector<bool> asked;
   for (const v1::SubscribeEventsRequest& request : gateway_.subscriptions()) asked.push_back(request.take_over());

@@ -60,8 +60,7 @@ absl::StatusOr<StateRowPtr> StateReader::Get(absl::string_view name) {
 
 void StateReader::EndTransaction() {
   if (!std::exchange(in_transaction_, false)) return;
-  // One that an error has ended already needs no end.
-  commit_.Run().IgnoreError();
+  if (!commit_.Run().ok()) connection_.RollBack();  // else no other could ever begin
 }
 
 absl::StatusOr<StateRowPtr> StateReader::GetFromTable(absl::string_view name) {
