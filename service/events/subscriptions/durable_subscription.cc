@@ -275,10 +275,12 @@ void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>&
     if (results[0].ok()) revision_ = *results[0];
     Written({results.begin() + 1, results.end()});
     if (absl::IsAborted(failure) && end_.ok()) {
-      // Somebody else wrote the record or one of its blocks: the share has another owner.
+      // Somebody else wrote the record or one of its blocks, or this replica did and did not hear of it: the share has
+      // another owner, or none.
       LogLine(LogLevel::kWarn, "subscription_taken_over").Field("subscription", name()).Field("epoch", epoch_);
       DrainConsumers("moved");
       end_ = TakenOver();
+      actions.emplace_back([self = shared_from_this()] { self->context_.look(self->name()); });
     }
     const absl::Status status = !end_.ok() ? end_ : failure.ok() ? absl::OkStatus() : StoreFailed(failure);
     for (Waiter& waiter : std::exchange(written_waiters_, {})) {

@@ -89,10 +89,8 @@ void Subscriptions::Measure() {
 void Subscriptions::MeasureNow() {
   for (const auto& subscription : AllLoaded()) {
     if (subscription->ended()) {
-      // Nobody has asked for it since.
-      absl::MutexLock lock(&mutex_);
-      const auto found = loaded_.find(subscription->name());
-      if (found != loaded_.end() && found->second == subscription) loaded_.erase(found);
+      // Nobody has asked for it since. Where there are other replicas, Look sees to it.
+      if (roster_->alone()) Unload(*subscription);
       continue;
     }
     SetGauges(Finish(subscription->ReadStats(), hub_.log(), clock_.Now()), *subscription->series());
@@ -356,13 +354,28 @@ void Subscriptions::Look(const std::string& name) {
       if (draining_) return;
       if (const auto found = loaded_.find(name); found != loaded_.end()) subscription = found->second;
     }
-    if (subscription == nullptr || subscription->ended()) return;
-    if (Keep(*subscription, PartitionKeeper::Claim::kPart).ok() || subscription->ended()) return;
+    if (subscription == nullptr || LookNow(*subscription)) return;
     clock_.CallAfter(kLookAgain, [life = life_, name] {
       absl::MutexLock inner(&life->mutex);
       if (life->self != nullptr) life->self->Look(name);
     });
   });
+}
+
+bool Subscriptions::LookNow(DurableSubscription& subscription) {
+  if (!subscription.ended()) return Keep(subscription, PartitionKeeper::Claim::kPart).ok();
+  // What has ended still has its share in the assignment, if nobody else took that: others would wait for it as long as
+  // this replica lives. Loaded anew, it is left.
+  const absl::Status loaded = Load(subscription.name()).status();
+  if (!absl::IsNotFound(loaded)) return loaded.ok();
+  Unload(subscription);
+  return true;
+}
+
+void Subscriptions::Unload(const DurableSubscription& subscription) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = loaded_.find(subscription.name());
+  if (found != loaded_.end() && found->second.get() == &subscription) loaded_.erase(found);
 }
 
 void Subscriptions::LookAtAll() {

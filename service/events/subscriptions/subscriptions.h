@@ -104,9 +104,12 @@ class Subscriptions {
   // Looks at who should have what of a subscription that is loaded, soon. Never blocks.
   void Look(const std::string& name) ABSL_LOCKS_EXCLUDED(mutex_);
   void LookAtAll() ABSL_LOCKS_EXCLUDED(mutex_);
+  void Unload(const DurableSubscription& subscription) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // On the registry's thread; block.
   Found Load(const std::string& name);
+  // False when it is to be looked at again.
+  bool LookNow(DurableSubscription& subscription);
   absl::Status PrepareKey();
   absl::Status Keep(DurableSubscription& subscription, PartitionKeeper::Claim claim);
   absl::StatusOr<v1::Subscription> Describe(const std::string& name);

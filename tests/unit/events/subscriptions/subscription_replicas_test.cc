@@ -14,6 +14,8 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "service/events/subscriptions/blocking_state.h"
+#include "service/events/subscriptions/share_records.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_event_log.h"
 #include "tests/support/fake_random.h"
@@ -308,6 +310,31 @@ TEST_F(SubscriptionReplicasTest, AReplicaThatIsCutOffHandsNothingOutAndLetsItsCo
   one->Sever(false);
   Advance(absl::Seconds(6));
   EXPECT_EQ(cut_off->AwaitDrain(), "moved");
+}
+
+// As after a write whose answer was lost, or a replica that died while it took the share over.
+TEST_F(SubscriptionReplicasTest, AReplicaThatLostItsShareToNobodyLeavesItToOthersWhileItLives) {
+  Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
+  const auto here = Consume(*one, "bot");
+  AppendInbound(log, 1, 1);
+  const v1::Delivery delivery = here->Take(1)[0];
+  const auto shares = ListNow(state, kShares, "", "", 10);
+  ASSERT_TRUE(shares.ok());
+  for (const StateEntry& share : *shares) {
+    ASSERT_TRUE(WriteNow(state, {{kShares, share.key, share.value, std::nullopt}})[0].ok());
+  }
+  v1::AcknowledgeEventsRequest request;
+  request.set_subscription("bot");
+  request.add_settlements()->set_ack_token(delivery.ack_token());
+  request.mutable_settlements(0)->set_action(v1::SETTLEMENT_ACTION_ACK);
+  EXPECT_FALSE(Acknowledge(*one, request).ok());
+  EXPECT_EQ(here->AwaitDrain(), "moved");
+  const std::unique_ptr<Replica> living = std::move(one);  // nobody asks it for anything any more
+
+  const auto there = Consume(*two, "bot");
+  Advance(absl::Seconds(10));
+
+  EXPECT_EQ(IdsOf(there->Take(1)), std::set<std::string>{"d1"});
 }
 
 TEST_F(SubscriptionReplicasTest, AReplicaThatWasCutOffThinksNobodyDead) {
