@@ -66,7 +66,6 @@ constexpr absl::Duration kWebhookGrace = absl::Seconds(3);
 constexpr absl::Duration kCallGrace = absl::Seconds(10);
 constexpr absl::Duration kSettleGrace = absl::Seconds(8);
 constexpr absl::Duration kAdminGrace = absl::Seconds(1);
-constexpr absl::Duration kSecondLook = absl::Milliseconds(300);
 // A session's state that was read so lately is not read again.
 constexpr absl::Duration kSessionReadMaxAge = absl::Milliseconds(500);
 
@@ -285,7 +284,7 @@ absl::Status App::Parts::AddAccounts(const Settings& settings) {
   messages.on_sent = [this](absl::string_view account, const SendResult& result) {
     if (!result.simulated) silence_.NoteSent(account, result.session_id, clock_.Now());
   };
-  if (store_.shared) messages.second_look = kSecondLook;
+  if (store_.shared) messages.elsewhere = SendsElsewhere::Create(*store_.peers, clock_);
   sent_messages_ = SentMessages::Create(std::move(messages), *store_.state, clock_, registry_);
   statuses_ = StatusIndex::Create(settings.store.retention, *store_.state, clock_);
   webhook_log_ = std::make_unique<LabellingEventLog>(*store_.log, *sent_messages_, *statuses_);

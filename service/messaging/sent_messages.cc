@@ -16,6 +16,9 @@ std::string ConversationOf(absl::string_view account, absl::string_view session_
   return absl::StrCat(account, "\n", absl::AsciiStrToLower(session_id), "\n", to);
 }
 
+// As SendsElsewhere names it.
+absl::string_view SessionOf(absl::string_view conversation) { return conversation.substr(0, conversation.rfind('\n')); }
+
 prometheus::Family<prometheus::Counter>& Statuses(prometheus::Registry& registry) {
   return prometheus::BuildCounter()
       .Name("aulm_statuses_total")
@@ -49,6 +52,7 @@ SentMessages::Expectation SentMessages::Expect(absl::string_view account, absl::
   Expectation expectation;
   expectation.owner_ = shared_from_this();
   expectation.conversation_ = ConversationOf(account, session_id, to);
+  if (options_.elsewhere != nullptr) options_.elsewhere->Begin(SessionOf(expectation.conversation_));
   absl::MutexLock lock(&mutex_);
   ++conversations_[expectation.conversation_].sends;
   return expectation;
@@ -85,7 +89,7 @@ void SentMessages::Find(absl::string_view account, absl::string_view session_id,
               found = std::move(found)](absl::StatusOr<std::optional<StateEntry>> entry) mutable {
                stored::MessageRecord record;
                if (!entry.ok() || !entry->has_value() || !record.ParseFromString((*entry)->value)) {
-                 return self->FindOrWait(conversation, std::move(key), std::move(found));
+                 return self->FindOrWait(conversation, std::move(key), entry.ok(), std::move(found));
                }
                Match match{true, EncodeMarks(record)};
                {
@@ -97,8 +101,10 @@ void SentMessages::Find(absl::string_view account, absl::string_view session_id,
              });
 }
 
-void SentMessages::FindOrWait(const std::string& conversation, std::string key, Found found) {
+void SentMessages::FindOrWait(const std::string& conversation, std::string key, bool looked, Found found) {
   std::optional<std::string> marks;
+  const bool elsewhere =
+      options_.elsewhere != nullptr && (!looked || options_.elsewhere->Possible(SessionOf(conversation)));
   {
     absl::MutexLock lock(&mutex_);
     marks = Recall(key);  // the send may have ended while the store was asked
@@ -111,7 +117,7 @@ void SentMessages::FindOrWait(const std::string& conversation, std::string key, 
       sending->second.waiters.push_back({id, std::move(key), std::move(found), timer});
       return;
     }
-    if (!marks.has_value() && options_.second_look > absl::ZeroDuration() && !closed_) {
+    if (!marks.has_value() && elsewhere && !closed_) {
       const uint64_t id = next_waiter_++;
       const Clock::TimerId timer = clock_.CallAfter(options_.second_look, [weak = weak_from_this(), id] {
         if (const auto self = weak.lock()) self->LookAgain(id);
@@ -126,6 +132,7 @@ void SentMessages::FindOrWait(const std::string& conversation, std::string key, 
 }
 
 void SentMessages::EndOf(const std::string& conversation) {
+  if (options_.elsewhere != nullptr) options_.elsewhere->End(SessionOf(conversation));
   std::vector<std::pair<Waiter, std::optional<std::string>>> through;
   {
     absl::MutexLock lock(&mutex_);

@@ -20,6 +20,7 @@
 #include "prometheus/registry.h"
 #include "service/base/clock.h"
 #include "service/messaging/send.h"
+#include "service/messaging/sends_elsewhere.h"
 #include "service/storage/state_store.h"
 
 namespace aulm::gateway {
@@ -33,9 +34,10 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
     size_t max_messages = 50'000;  // in memory, the oldest give way; some 300 bytes each, and the labels
     size_t max_bytes = 32 << 20;   // of keys and marks in memory
     absl::Duration longest_wait = absl::Seconds(1);
-    // Of a store that replicas share: after so long the store is looked at once more for a message that nobody here is
-    // sending, since another replica may be. Zero: it is not.
-    absl::Duration second_look = absl::ZeroDuration();
+    // Of a store that replicas share: where another replica may be sending on the session, the store is looked at once
+    // more after second_look. Null: there are no others.
+    std::shared_ptr<SendsElsewhere> elsewhere;
+    absl::Duration second_look = absl::Milliseconds(300);
     // Told of each message that Add is told of; must not block. May be empty.
     std::function<void(absl::string_view account, const SendResult& result)> on_sent;
   };
@@ -110,7 +112,9 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
   // The marks of a message in memory.
   std::optional<std::string> Recall(const std::string& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Remember(std::string key, std::string marks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void FindOrWait(const std::string& conversation, std::string key, Found found) ABSL_LOCKS_EXCLUDED(mutex_);
+  // `looked`: the store has said that it does not know the message.
+  void FindOrWait(const std::string& conversation, std::string key, bool looked, Found found)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   void EndOf(const std::string& conversation) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveUp(const std::string& conversation, uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);
   void LookAgain(uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);

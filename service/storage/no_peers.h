@@ -23,6 +23,10 @@ class NoPeers final : public PeerChannel {
 
   void Answer(AnswerFunction) override {}
 
+  void Tell(std::string) override {}
+
+  void Listen(Listener) override {}
+
  private:
   const std::string self_;
 };

@@ -10,13 +10,22 @@
 
 namespace aulm::gateway {
 
-// The seam to the other replicas of one store: ask one of them, and answer. With an embedded store there are none
-// (NoPeers). Thread-safe; never blocks; callbacks run exactly once, on a thread of the channel's.
+// The seam to the other replicas of one store: ask one of them and answer, tell all of them and listen. With an
+// embedded store there are none (NoPeers). Thread-safe; never blocks; callbacks run on a thread of the channel's, that
+// of Ask exactly once.
 class PeerChannel {
  public:
   using AskCallback = absl::AnyInvocable<void(absl::StatusOr<std::string>) &&>;
   // Gives the answer to a question of a peer: called on the channel's thread, may answer later from any thread.
   using AnswerFunction = std::function<void(std::string question, AskCallback answer)>;
+
+  // Who hears what the other replicas tell. Both run on threads of the channel's, and must not block.
+  struct Listener {
+    std::function<void(absl::string_view news)> on_news;
+    // True from when on others are heard, false when the connection to them broke: what they tell then is lost. True
+    // comes again after each break.
+    std::function<void(bool hears)> on_hearing;
+  };
 
   virtual ~PeerChannel() = default;
 
@@ -32,6 +41,12 @@ class PeerChannel {
 
   // Sets who answers questions to this replica; call it once, before any.
   virtual void Answer(AnswerFunction answer) = 0;
+
+  // Sends `news`, at most 64 KiB, to every other replica that listens. Nothing is kept, and nobody says who heard it.
+  virtual void Tell(std::string news) = 0;
+
+  // Sets who hears what others tell; call it once.
+  virtual void Listen(Listener listener) = 0;
 };
 
 }  // namespace aulm::gateway

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -13,8 +15,9 @@
 
 namespace aulm::gateway {
 
-// Where the replicas of one test find each other: questions are asked and answered inside the call. A replica that was
-// removed is not found; one that is silent lets every question time out. Thread-safe.
+// Where the replicas of one test find each other: questions and news are given and answered inside the call. A replica
+// that was removed is not found; one that is silent lets every question time out, and tells and hears nothing.
+// Thread-safe.
 class FakePeerNetwork {
  public:
   void Add(const std::string& replica, PeerChannel::AnswerFunction answer) {
@@ -32,8 +35,35 @@ class FakePeerNetwork {
     replicas_.erase(replica);
   }
   void SetSilent(const std::string& replica, bool silent) {
-    absl::MutexLock lock(&mutex_);
-    if (const auto found = replicas_.find(replica); found != replicas_.end()) found->second.silent = silent;
+    std::function<void(bool)> on_hearing;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto found = replicas_.find(replica);
+      if (found == replicas_.end()) return;
+      found->second.silent = silent;
+      on_hearing = found->second.listener.on_hearing;
+    }
+    if (on_hearing) on_hearing(!silent);
+  }
+
+  void AddListener(const std::string& replica, const PeerChannel::Listener& listener) {
+    {
+      absl::MutexLock lock(&mutex_);
+      replicas_[replica].listener = listener;
+    }
+    listener.on_hearing(true);
+  }
+
+  void Tell(const std::string& from, const std::string& news) {
+    std::vector<PeerChannel::Listener> listeners;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (const auto found = replicas_.find(from); found != replicas_.end() && found->second.silent) return;
+      for (const auto& [name, replica] : replicas_) {
+        if (name != from && !replica.silent && replica.listener.on_news) listeners.push_back(replica.listener);
+      }
+    }
+    for (const PeerChannel::Listener& listener : listeners) listener.on_news(news);
   }
 
   void Ask(const std::string& replica, std::string question, PeerChannel::AskCallback done) {
@@ -63,6 +93,7 @@ class FakePeerNetwork {
  private:
   struct Replica {
     PeerChannel::AnswerFunction answer;
+    PeerChannel::Listener listener;
     bool silent = false;
     bool gone = false;
     int asked = 0;  // questions that it is answering
@@ -84,6 +115,8 @@ class FakePeers final : public PeerChannel {
     network_->Ask(std::string(peer), std::move(question), std::move(done));
   }
   void Answer(AnswerFunction answer) override { network_->Add(self_, std::move(answer)); }
+  void Tell(std::string news) override { network_->Tell(self_, news); }
+  void Listen(Listener listener) override { network_->AddListener(self_, listener); }
 
  private:
   const std::shared_ptr<FakePeerNetwork> network_;

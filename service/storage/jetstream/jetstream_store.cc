@@ -53,12 +53,14 @@ absl::Status JetStreamStore::Connect(Random& random) {
   listeners.on_connected = [this] {
     LogLine(LogLevel::kInfo, "nats_connected");
     NoteConnection(absl::OkStatus());
+    peers_->OnConnection(true);
     log_->OnConnected();
   };
   listeners.on_disconnected = [this](const std::string& why) {
     LogLine(LogLevel::kWarn, "nats_disconnected").Field("message", why);
     NoteConnection(absl::UnavailableError(absl::StrCat("no connection to NATS: ", why)));
     requests_->FailAll("the connection broke");
+    peers_->OnConnection(false);
     log_->OnDisconnected();
   };
   listeners.on_closed = options_.on_fatal ? options_.on_fatal : [](const absl::Status&) {};

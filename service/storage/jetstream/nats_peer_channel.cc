@@ -13,7 +13,7 @@ namespace {
 
 // An answer that is an error: its absl::StatusCode, and the message in the body.
 constexpr char kCodeHeader[] = "Aulm-Code";
-constexpr size_t kMaxQuestionBytes = 64 << 10;
+constexpr size_t kMaxBytes = 64 << 10;
 
 }  // namespace
 
@@ -35,7 +35,7 @@ std::string NatsPeerChannel::SubjectOf(absl::string_view peer) const { return ab
 
 void NatsPeerChannel::Ask(absl::string_view peer, std::string question, absl::Duration timeout, AskCallback done) {
   absl::Status refused;
-  if (question.size() > kMaxQuestionBytes) refused = absl::InvalidArgumentError("peers: the question is too large");
+  if (question.size() > kMaxBytes) refused = absl::InvalidArgumentError("peers: the question is too large");
   // Ids are UUIDs; what is none may come from an old record, and must not become a wildcard.
   if (peer.empty() || peer.find_first_of(".*> \t\r\n") != absl::string_view::npos) {
     refused = absl::NotFoundError("peers: there is no such replica");
@@ -77,8 +77,44 @@ void NatsPeerChannel::Answer(AnswerFunction answer) {
   questions_ = *std::move(questions);
 }
 
+void NatsPeerChannel::Tell(std::string news) {
+  thread_.Post([this, news = std::move(news)] {
+    connection_.Publish(absl::StrCat(prefix_, ".news.", self_), "", {}, news).IgnoreError();
+  });
+}
+
+void NatsPeerChannel::Listen(Listener listener) {
+  {
+    absl::MutexLock lock(&listening_);
+    on_hearing_ = listener.on_hearing;
+  }
+  NatsLoop::Receiver receiver;
+  receiver.on_message = [own = absl::StrCat(prefix_, ".news.", self_),
+                         on_news = std::move(listener.on_news)](const NatsMessage& message) {
+    if (message.subject() != own) on_news(message.data());
+  };
+  receiver.on_nobody = [] {};
+  auto news = connection_.SubscribeOnLoop(absl::StrCat(prefix_, ".news.*"), std::move(receiver));
+  if (!news.ok()) {
+    LogLine(LogLevel::kError, "peers_not_heard").Field("message", news.status().message());
+    return;
+  }
+  news_ = *std::move(news);
+  listener.on_hearing(true);
+}
+
+void NatsPeerChannel::OnConnection(bool connected) {
+  std::function<void(bool)> on_hearing;
+  {
+    absl::MutexLock lock(&listening_);
+    on_hearing = on_hearing_;
+  }
+  if (on_hearing) on_hearing(connected);
+}
+
 void NatsPeerChannel::Stop() {
   questions_.reset();
+  news_.reset();
   absl::MutexLock lock(&life_->mutex);
   life_->over = true;
 }

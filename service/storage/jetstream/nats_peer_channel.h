@@ -1,9 +1,12 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "service/storage/jetstream/nats_connection.h"
 #include "service/storage/jetstream/nats_requests.h"
 #include "service/storage/peer_channel.h"
@@ -12,7 +15,8 @@
 namespace aulm::gateway {
 
 // The other replicas over plain NATS: each listens to <prefix>.peers.<its id>, and a question is a request to that
-// subject. Nothing is kept: a question that nobody hears is answered NOT_FOUND by the server at once.
+// subject; what one tells all others goes to <prefix>.news.<its id>. Nothing is kept: a question that nobody hears is
+// answered NOT_FOUND by the server at once.
 class NatsPeerChannel final : public PeerChannel {
  public:
   // Questions and answers are sent on `thread`. All must outlive this.
@@ -22,8 +26,13 @@ class NatsPeerChannel final : public PeerChannel {
   absl::string_view Self() const override { return self_; }
   void Ask(absl::string_view peer, std::string question, absl::Duration timeout, AskCallback done) override;
   void Answer(AnswerFunction answer) override;
+  void Tell(std::string news) override;
+  void Listen(Listener listener) override ABSL_LOCKS_EXCLUDED(listening_);
 
-  // Hears no further questions; those under way are not answered. Before `thread` ends.
+  // The connection broke, or stands again.
+  void OnConnection(bool connected) ABSL_LOCKS_EXCLUDED(listening_);
+
+  // Hears no further questions and no news; questions under way are not answered. Before `thread` ends.
   void Stop();
 
  private:
@@ -38,6 +47,9 @@ class NatsPeerChannel final : public PeerChannel {
   struct Life;
   const std::shared_ptr<Life> life_;
   std::unique_ptr<NatsConnection::Subscription> questions_;
+  std::unique_ptr<NatsConnection::Subscription> news_;
+  absl::Mutex listening_;
+  std::function<void(bool hears)> on_hearing_ ABSL_GUARDED_BY(listening_);
 };
 
 }  // namespace aulm::gateway

@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "service/storage/jetstream/jetstream_api.h"
 #include "tests/integration/jetstream/store_fixture.h"
@@ -125,6 +127,79 @@ TEST_F(StorePartsTest, PeerThatHasGoneIsNotFoundAndOneThatIsSilentIsWaitedForWit
   EXPECT_TRUE(absl::IsInvalidArgument(AskNow(*one.peers, gone, std::string(70'000, 'x')).status()));
   // An answer that comes too late finds nobody.
   for (PeerChannel::AskCallback& answer : held) std::move(answer)(std::string("late"));
+}
+
+// What a replica hears of the others.
+class Hearing {
+ public:
+  explicit Hearing(PeerChannel& channel) {
+    channel.Listen({[this](absl::string_view news) {
+                      absl::MutexLock lock(&mutex_);
+                      news_.emplace_back(news);
+                    },
+                    [this](bool hears) {
+                      absl::MutexLock lock(&mutex_);
+                      hears_.push_back(hears);
+                    }});
+  }
+
+  std::vector<std::string> AwaitNews(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return news_.size() >= count; };
+    mutex_.Await(absl::Condition(&there));
+    return news_;
+  }
+  std::vector<bool> AwaitHears(size_t count) {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [this, count]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return hears_.size() >= count; };
+    mutex_.Await(absl::Condition(&there));
+    return hears_;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<std::string> news_ ABSL_GUARDED_BY(mutex_);
+  std::vector<bool> hears_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(StorePartsTest, NewsReachesEveryOtherReplicaAndNotItsTeller) {
+  Store one = OpenOrDie();
+  Store other = OpenOrDie();
+  Store third = OpenOrDie();
+  Hearing hearing(*one.peers);
+  Hearing others(*other.peers);
+  Hearing thirds(*third.peers);
+  for (Store* const store : {&one, &other, &third}) {  // the server knows who listens
+    ASSERT_TRUE(AppendNow(*store->log, EventOf(std::string(store->peers->Self()))).ok());
+  }
+
+  one.peers->Tell("of one");
+  EXPECT_THAT(others.AwaitNews(1), ElementsAre("of one"));
+  EXPECT_THAT(thirds.AwaitNews(1), ElementsAre("of one"));
+  other.peers->Tell("of other");
+
+  EXPECT_THAT(hearing.AwaitNews(1), ElementsAre("of other")) << "its own came before";
+  for (Store* const store : {&one, &other, &third}) store->engine.reset();
+}
+
+TEST_F(StorePartsTest, WhoListensIsToldThatNewsMayHaveBeenLost) {
+  Store one = OpenOrDie();
+  Store other = OpenOrDie();
+  Hearing hearing(*one.peers);
+  EXPECT_THAT(hearing.AwaitHears(1), ElementsAre(true));
+
+  nats_->Kill();
+  EXPECT_THAT(hearing.AwaitHears(2), ElementsAre(true, false));
+  ASSERT_TRUE(nats_->Restart().ok());
+  EXPECT_THAT(hearing.AwaitHears(3), ElementsAre(true, false, true));
+
+  while (!AppendNow(*one.log, EventOf("d-1")).ok()) {
+  }
+  while (!AppendNow(*other.log, EventOf("d-2")).ok()) {
+  }
+  other.peers->Tell("again");
+  EXPECT_THAT(hearing.AwaitNews(1), ElementsAre("again"));
+  one.engine.reset();
 }
 
 TEST_F(StorePartsTest, SweepRemovesWhatIsOverAndNothingElse) {

@@ -10,6 +10,7 @@
 #include "prometheus/text_serializer.h"
 #include "service/messaging/message_record.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/fake_peers.h"
 #include "tests/support/fake_state_store.h"
 #include "tests/support/store_calls.h"
 
@@ -222,11 +223,29 @@ TEST_F(SentMessagesTest, CloseLetsEverybodyGo) {
   EXPECT_EQ(clock_.pending_timers(), 0u);
 }
 
-TEST_F(SentMessagesTest, AMessageThatAnotherReplicaSettlesALittleLaterIsFoundBySecondLook) {
-  Make({.second_look = absl::Milliseconds(300)});
+// Two replicas of one store.
+class SentMessagesOfReplicasTest : public SentMessagesTest {
+ protected:
+  SentMessagesOfReplicasTest() {
+    Make({.elsewhere = SendsElsewhere::Create(peers_, clock_)});
+    other_ = SentMessages::Create({.elsewhere = SendsElsewhere::Create(other_peers_, clock_)}, store_, clock_,
+                                  other_registry_);
+    clock_.Advance(absl::Seconds(3));  // both know of the other's sends
+  }
+
+  std::shared_ptr<FakePeerNetwork> network_ = std::make_shared<FakePeerNetwork>();
+  FakePeers peers_{network_, "one"};
+  FakePeers other_peers_{network_, "other"};
+  prometheus::Registry other_registry_;
+  std::shared_ptr<SentMessages> other_;
+};
+
+TEST_F(SentMessagesOfReplicasTest, AMessageThatTheOtherSettlesALittleLaterIsFoundByASecondLook) {
+  SentMessages::Expectation send = other_->Expect("default", kSession, kTo);
   const Got got = Find("m-1");
   EXPECT_FALSE(got->has_value());
   StoreRecord("m-1");
+  send.End();
 
   clock_.Advance(absl::Milliseconds(300));
 
@@ -236,8 +255,18 @@ TEST_F(SentMessagesTest, AMessageThatAnotherReplicaSettlesALittleLaterIsFoundByS
   ExpectCounted("memory", 1);
 }
 
-TEST_F(SentMessagesTest, AMessageOfNobodyGoesOnAfterTheSecondLook) {
-  Make({.second_look = absl::Milliseconds(300)});
+TEST_F(SentMessagesOfReplicasTest, ASendOfTheOtherThatHasEndedIsLookedForUntilItIsSettled) {
+  other_->Expect("default", kSession, kTo).End();
+  const Got got = Find("m-1");
+  StoreRecord("m-1");
+
+  clock_.Advance(absl::Milliseconds(300));
+
+  ExpectLabelled(got);
+}
+
+TEST_F(SentMessagesOfReplicasTest, AMessageOfNobodyGoesOnAfterTheSecondLook) {
+  const SentMessages::Expectation send = other_->Expect("default", kSession, kTo);
   const Got got = Find("m-1");
   clock_.Advance(absl::Milliseconds(299));
   EXPECT_FALSE(got->has_value());
@@ -246,17 +275,35 @@ TEST_F(SentMessagesTest, AMessageOfNobodyGoesOnAfterTheSecondLook) {
 
   ExpectUnlabelled(got, /*known=*/false);
   ExpectCounted("unknown", 1);
-  EXPECT_EQ(clock_.pending_timers(), 0u);
 }
 
-TEST_F(SentMessagesTest, CloseLetsThoseGoWhoWaitForASecondLook) {
-  Make({.second_look = absl::Milliseconds(300)});
+TEST_F(SentMessagesOfReplicasTest, AMessageOfASessionOnWhichNobodySendsGoesOnAtOnce) {
+  const SentMessages::Expectation send =
+      other_->Expect("default", "22222222-2222-4222-8222-222222222222", kTo);  // another session
+
+  ExpectUnlabelled(Find("m-1"), /*known=*/false);
+  ExpectCounted("unknown", 1);
+}
+
+TEST_F(SentMessagesOfReplicasTest, AStoreThatFailedIsAskedASecondTime) {
+  StoreRecord("m-1");
+  store_.FailWith(absl::UnavailableError("a new leader is elected"));
+  const Got got = Find("m-1");
+  EXPECT_FALSE(got->has_value());
+  store_.FailWith(absl::OkStatus());
+
+  clock_.Advance(absl::Milliseconds(300));
+
+  ExpectLabelled(got);
+}
+
+TEST_F(SentMessagesOfReplicasTest, CloseLetsThoseGoWhoWaitForASecondLook) {
+  const SentMessages::Expectation send = other_->Expect("default", kSession, kTo);
   const Got got = Find("m-1");
 
   messages_->Close();
 
   ExpectUnlabelled(got, /*known=*/true);
-  EXPECT_EQ(clock_.pending_timers(), 0u);
 }
 
 TEST_F(SentMessagesTest, MemoryIsBoundedAndTheOldestGiveWay) {
