@@ -7,8 +7,8 @@ namespace aulm::gateway {
 namespace {
 
 // When a merge begins. More rows share more pages, and cost more memory and a longer start.
-constexpr size_t kMergeAt = 16'384;
-constexpr size_t kMergeAtBytes = 16 << 20;
+constexpr size_t kMergeAt = 65'536;
+constexpr size_t kMergeAtBytes = 32 << 20;
 constexpr int64_t kRowsSwept = 1000;
 
 }  // namespace
