@@ -171,16 +171,18 @@ void SendInProgress::Claim() {
 
 void SendInProgress::Ask() {
   bool over;
+  int this_try;
   Clock::TimerId timer;
   {
     absl::MutexLock lock(&mutex_);
     over = given_up_ || answered_;
     if (!over) step_ = Step::kAsking;
+    this_try = over ? tries_ : ++tries_;
     timer = std::exchange(deadline_timer_, 0);
   }
   if (timer != 0) environment_.clock.Cancel(timer);  // from here on aulm's client watches the deadline
   if (over) return Settle(GivenUpStatus());
-  if (++tries_ == 1) expectation_ = environment_.messages.Expect(client_->account(), send_.session_id, send_.to);
+  if (this_try == 1) expectation_ = environment_.messages.Expect(client_->account(), send_.session_id, send_.to);
   const AulmCallOptions options{send_.answer_by, send_.traceparent};
   AulmClient::CallId call;
   if (const auto* text = std::get_if<TextMessage>(&send_.message)) {
@@ -192,7 +194,8 @@ void SendInProgress::Ask() {
   bool given_up;
   {
     absl::MutexLock lock(&mutex_);
-    call_ = call;
+    // Its answer, and the next try, may have come before it got here.
+    if (this_try == tries_ && step_ == Step::kAsking) call_ = call;
     given_up = given_up_;
   }
   if (given_up) client_->Cancel(call);
@@ -205,13 +208,15 @@ void SendInProgress::OnDone(absl::StatusOr<SendResult> result) {
 }
 
 bool SendInProgress::TryAgain(const absl::Status& failure) {
+  int tries;
   {
     absl::MutexLock lock(&mutex_);
     if (given_up_ || answered_) return false;
     call_ = 0;
     step_ = Step::kPacing;  // nothing is written, and a caller who goes away is answered at once
+    tries = tries_;
   }
-  const auto wait = environment_.retries.NextTry(failure, tries_, environment_.clock.Now(), send_.answer_by);
+  const auto wait = environment_.retries.NextTry(failure, tries, environment_.clock.Now(), send_.answer_by);
   if (!wait.has_value()) return false;
   environment_.clock.CallAfter(*wait, [self = shared_from_this()] { self->Ask(); });
   return true;

@@ -89,14 +89,14 @@ class SendInProgress final : public PendingSend,
   AulmClient* client_ = nullptr;
   std::optional<RequestLedger::Claim> claim_;
   SentMessages::Expectation expectation_;  // from the first asking on, until the outcome is known
-  int tries_ = 0;
   bool leads_ = false;
 
   mutable absl::Mutex mutex_;
   Step step_ ABSL_GUARDED_BY(mutex_) = Step::kLookingUp;
   Pacer::Ticket ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   Sender::Done done_ ABSL_GUARDED_BY(mutex_);
-  AulmClient::CallId call_ ABSL_GUARDED_BY(mutex_) = 0;
+  int tries_ ABSL_GUARDED_BY(mutex_) = 0;
+  AulmClient::CallId call_ ABSL_GUARDED_BY(mutex_) = 0;  // of the last try, while it is under way
   Clock::TimerId deadline_timer_ ABSL_GUARDED_BY(mutex_) = 0;
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
   bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
