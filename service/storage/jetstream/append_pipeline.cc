@@ -15,12 +15,13 @@ namespace {
 // A time in the future says nothing of the past.
 constexpr absl::Duration kClocksDiffer = absl::Minutes(1);
 constexpr int kQuickLookups = 3;
+constexpr size_t kMostInProcess = 1000;
 
 }  // namespace
 
 AppendPipeline::AppendPipeline(Options options, NatsConnection& connection, Clock& clock, Random& random,
                                StorageMetrics& metrics, std::function<uint64_t()> head,
-                               std::function<uint64_t()> earliest)
+                               std::function<uint64_t()> earliest, std::function<void()> replace_leader)
     : options_(std::move(options)),
       connection_(connection),
       clock_(clock),
@@ -28,6 +29,7 @@ AppendPipeline::AppendPipeline(Options options, NatsConnection& connection, Cloc
       metrics_(metrics),
       head_(std::move(head)),
       earliest_(std::move(earliest)),
+      replace_leader_(std::move(replace_leader)),
       quick_lookups_(connection, clock, options_.quick_timeout),
       lookups_(connection, clock, options_.try_timeout),
       publishes_(connection, clock, options_.try_timeout),
@@ -165,6 +167,7 @@ void AppendPipeline::OnPublished(const ItemPtr& item, const absl::StatusOr<NatsM
     }
     item->retry = true;
     ++failed_publishes_;
+    if (IsInProcess(ack.status())) NoteInProcess(*item);
     return;
   }
   // A repeated publish that was stored the first time is no duplicate delivery.
@@ -174,6 +177,17 @@ void AppendPipeline::OnPublished(const ItemPtr& item, const absl::StatusOr<NatsM
   if (!item->delivery_key.empty()) return Mark(item);
   item->step = Step::kFollowing;
   AnswerFollowed();
+}
+
+void AppendPipeline::NoteInProcess(const Item& item) {
+  if (in_process_.size() >= kMostInProcess) in_process_.clear();
+  const absl::Time now = clock_.Now();
+  const InProcess& first = in_process_.try_emplace(item.message_id, InProcess{now, head_()}).first->second;
+  // A leader that stores what came later has come to an end with all that came before. Another leader knows nothing of
+  // the id, and of what the other one stores this one learns. Never under another id: what is repeated here may still
+  // arrive.
+  const bool others_pass = head_() > first.head && now - first.since >= options_.try_timeout;
+  if (others_pass || now - first.since >= options_.process_limit) replace_leader_();
 }
 
 void AppendPipeline::Mark(const ItemPtr& item) {
@@ -220,6 +234,8 @@ void AppendPipeline::Finish(const ItemPtr& item, absl::StatusOr<Appended> result
   }
   item->step = Step::kDone;
   if (!item->delivery_key.empty()) by_delivery_.erase(item->delivery_key);
+  // Without an id of its own it does not come again under this one.
+  if (result.ok() || item->delivery_key.empty()) in_process_.erase(item->message_id);
   if (result.ok()) {
     metrics_.Committed(result->duplicate ? 0 : 1, (result->duplicate ? 1 : 0) + item->twins.size(), 0,
                        clock_.Now() - item->begun);

@@ -39,6 +39,8 @@ class AppendPipeline {
     // The time that an append may take; aulm waits "a few seconds".
     absl::Duration limit = absl::Milliseconds(4500);
     absl::Duration try_timeout = absl::Milliseconds(1500);
+    // What the leader calls in process for longer it never stored, though it has stored nothing else meanwhile.
+    absl::Duration process_limit = absl::Seconds(30);
     // The first lookups of an append wait no longer: any copy of the bucket may be asked, also one whose server hangs.
     absl::Duration quick_timeout = absl::Milliseconds(300);
     // With no connection for so long, appends are refused at once.
@@ -46,9 +48,10 @@ class AppendPipeline {
   };
 
   // Everything but Append runs on the connection's loop. `head` tells how far the log was followed, `earliest` where it
-  // begins.
+  // begins. `replace_leader` is called, perhaps often, where the leader can store an event no more (IsInProcess).
   AppendPipeline(Options options, NatsConnection& connection, Clock& clock, Random& random, StorageMetrics& metrics,
-                 std::function<uint64_t()> head, std::function<uint64_t()> earliest);
+                 std::function<uint64_t()> head, std::function<uint64_t()> earliest,
+                 std::function<void()> replace_leader);
 
   AppendPipeline(const AppendPipeline&) = delete;
   AppendPipeline& operator=(const AppendPipeline&) = delete;
@@ -99,6 +102,12 @@ class AppendPipeline {
   };
   using ItemPtr = std::shared_ptr<Item>;
 
+  // When the stream's leader first called a message id in process, and where the head was then.
+  struct InProcess {
+    absl::Time since;
+    uint64_t head;
+  };
+
   absl::Status Admit(size_t bytes);
   void NoteConnection(absl::Time now);
   void Take(ItemPtr item);
@@ -107,6 +116,7 @@ class AppendPipeline {
   void PublishReady();
   void Publish(const ItemPtr& item);
   void OnPublished(const ItemPtr& item, const absl::StatusOr<NatsMessage>& answer);
+  void NoteInProcess(const Item& item);
   void Mark(const ItemPtr& item);
   void OnMarked(const ItemPtr& item, const absl::StatusOr<NatsMessage>& answer);
   void AnswerFollowed();
@@ -121,6 +131,7 @@ class AppendPipeline {
   StorageMetrics& metrics_;
   const std::function<uint64_t()> head_;
   const std::function<uint64_t()> earliest_;
+  const std::function<void()> replace_leader_;
   std::atomic<bool> closed_{false};
   std::atomic<bool> down_{false};  // no connection, for longer than our patience
   std::atomic<size_t> open_{0};
@@ -134,6 +145,7 @@ class AppendPipeline {
   size_t failed_publishes_ = 0;         // wait to be repeated, and hold up those behind them
   std::map<uint64_t, ItemPtr> stored_;  // by sequence: acknowledged, not answered yet
   absl::flat_hash_map<std::string, ItemPtr> by_delivery_;
+  absl::flat_hash_map<std::string, InProcess> in_process_;  // by message id; kept while aulm repeats a delivery
 };
 
 }  // namespace aulm::gateway

@@ -26,6 +26,7 @@ constexpr int64_t kResourcesExceeded = 10002;
 constexpr int64_t kInsufficientResources = 10023;
 constexpr int64_t kStorageExceeded = 10047;
 constexpr int64_t kStreamStoreFailed = 10077;
+constexpr int64_t kMessageIdInProcess = 10158;  // since 2.11; before, a duplicate of sequence 0 says the same
 
 const json::object* ObjectAt(const json::object& object, absl::string_view key) {
   const json::value* const found = object.if_contains({key.data(), key.size()});
@@ -60,6 +61,12 @@ bool HearsFromMost(const json::object& cluster) {
   return heard * 2 > others->size() + 1;
 }
 
+// An answer to STREAM.INFO from whichever copy.
+bool IsOfNoLeader(const json::object& answer) {
+  const json::object* const cluster = ObjectAt(answer, "cluster");
+  return cluster != nullptr && TextAt(*cluster, "leader").empty();
+}
+
 absl::StatusOr<json::object> ParseAnswer(const absl::StatusOr<NatsMessage>& answer, absl::string_view what) {
   if (!answer.ok()) return answer.status();
   boost::system::error_code failed;
@@ -67,6 +74,9 @@ absl::StatusOr<json::object> ParseAnswer(const absl::StatusOr<NatsMessage>& answ
   if (failed || !value.is_object()) return absl::UnavailableError(absl::StrCat("nats: ", what, ": not an answer"));
   json::object& object = value.get_object();
   if (const json::object* error = ObjectAt(object, "error")) return JetStreamError(*error, what);
+  if (absl::StartsWith(what, "STREAM.INFO.") && IsOfNoLeader(object)) {
+    return absl::UnavailableError(absl::StrCat("jetstream: ", what, ": the stream has no leader"));
+  }
   return std::move(object);
 }
 
@@ -96,6 +106,8 @@ absl::Status JetStreamError(const json::object& error, absl::string_view what) {
     case kStorageExceeded:
     case kStreamStoreFailed:
       return absl::ResourceExhaustedError(message);
+    case kMessageIdInProcess:
+      return absl::AlreadyExistsError(message);
     default:
       break;
   }
@@ -104,8 +116,10 @@ absl::Status JetStreamError(const json::object& error, absl::string_view what) {
   return absl::FailedPreconditionError(message);
 }
 
+bool IsInProcess(const absl::Status& status) { return absl::IsAlreadyExists(status); }
+
 bool IsTransient(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) ||
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || IsInProcess(status) ||
          // Nobody listens to the subject: there is no leader just now.
          (absl::IsNotFound(status) && absl::StartsWith(status.message(), "nats:"));
 }
@@ -117,6 +131,9 @@ absl::StatusOr<PublishAck> ParsePublishAck(const absl::StatusOr<NatsMessage>& an
   ack.sequence = NumberAt(*object, "seq");
   const json::value* const duplicate = object->if_contains("duplicate");
   ack.duplicate = duplicate != nullptr && duplicate->is_bool() && duplicate->get_bool();
+  if (ack.sequence == 0 && ack.duplicate) {
+    return absl::AlreadyExistsError("jetstream: publish: the message id is in process");
+  }
   if (ack.sequence == 0) return absl::UnavailableError("jetstream: publish: not an acknowledgement");
   return ack;
 }

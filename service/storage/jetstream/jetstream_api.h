@@ -22,8 +22,8 @@ struct StreamInfo {
   uint64_t first = 0;  // sequence; last + 1 when the stream is empty
   uint64_t last = 0;
   absl::Time first_time;  // the epoch when the stream is empty
-  // False when the leader that answered has not heard from most of the copies lately: cut off from the others, it still
-  // counts itself the leader, and can store nothing.
+  // False when the leader that answered has not heard from most of the copies lately: cut off from
+  // the others, it still counts itself the leader, and can store nothing.
   bool in_touch = true;
 };
 
@@ -46,8 +46,14 @@ struct PublishAck {
 };
 
 // JetStream's own errors as statuses: NOT_FOUND (no such stream or message), ABORTED (wrong last sequence),
-// RESOURCE_EXHAUSTED (a limit or the disk), UNAVAILABLE (try again), FAILED_PRECONDITION (anything else).
+// RESOURCE_EXHAUSTED (a limit or the disk), ALREADY_EXISTS (IsInProcess), UNAVAILABLE (try again), FAILED_PRECONDITION
+// (anything else).
 absl::Status JetStreamError(const boost::json::object& error, absl::string_view what);
+
+// Whether a publish was refused because the stream's leader has begun to store one of the same message id, and not come
+// to an end. That should take a moment. But a leader that lost the lead before it ended, and got it back later, says so
+// for the whole duplicate window, though nothing was stored (servers up to 2.10, and the first of 2.11).
+bool IsInProcess(const absl::Status& status);
 
 // Whether a request that ended so may be repeated with a hope of better: nobody answered, or not in time, or there is
 // no leader.
@@ -64,7 +70,8 @@ class JetStreamApi {
   // `requests` must outlive this.
   explicit JetStreamApi(NatsRequests& requests) : requests_(requests) {}
 
-  // Asks $JS.API.<verb>; `done` as NatsRequests::Callback, with the answer's object or JetStreamError.
+  // Asks $JS.API.<verb>; `done` as NatsRequests::Callback, with the answer's object or JetStreamError. A description of
+  // a stream that has no leader just now is UNAVAILABLE: then any copy answers, also one that is far behind.
   void Call(const std::string& verb, const boost::json::object& question, absl::Duration timeout, Callback done);
 
   // Call, and waits, repeating what is transient for up to `limit`.

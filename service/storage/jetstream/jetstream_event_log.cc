@@ -18,6 +18,10 @@ constexpr absl::Duration kBetweenLooks = absl::Seconds(1);
 constexpr absl::Duration kLookTimeout = absl::Seconds(2);
 // A new leader is elected within some seconds. If none is seen for longer, our server may be cut off from the others.
 constexpr absl::Duration kWithoutLeader = absl::Seconds(8);
+// An election and a repeated publish take less.
+constexpr absl::Duration kBetweenReplacements = absl::Seconds(10);
+// A tick that comes so late says that we did not run: the leader may have answered meanwhile.
+constexpr absl::Duration kLateTick = absl::Seconds(2);
 constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
 
 uint64_t EpochOf(const std::string& stream, const StreamInfo& info) {
@@ -60,9 +64,11 @@ JetStreamEventLog::JetStreamEventLog(const Options& options, NatsConnection& con
           {options.prefix, options.deliveries.name,
            options.deliveries.subject.substr(0, options.deliveries.subject.size() - 2), options.events.duplicate_window,
            options.max_appends, options.max_bytes},
-          connection, clock, random, metrics, [this] { return Info().head; }, [this] { return Info().earliest; }),
+          connection, clock, random, metrics, [this] { return Info().head; }, [this] { return Info().earliest; },
+          [this] { ReplaceLeader(); }),
       next_look_(absl::InfinitePast()),
       last_seen_(clock.Now()),
+      last_tick_(clock.Now()),
       ticks_(std::make_unique<WakeTimer>(clock, [this] { loop_.Post([this] { Tick(); }); })) {
   {
     absl::MutexLock lock(&mutex_);
@@ -227,10 +233,26 @@ void JetStreamEventLog::NoteInfo(const StreamInfo& info) {
   info_.earliest = std::max(info_.earliest, earliest);
 }
 
+void JetStreamEventLog::ReplaceLeader() {
+  const absl::Time now = clock_.Now();
+  if (now < next_replacement_) return;
+  next_replacement_ = now + kBetweenReplacements;
+  LogLine(LogLevel::kWarn, "nats_leader_replaced")
+      .Field("message",
+             "the leader of the event log's stream holds an event for stored by halves, and takes it no more");
+  api_.Call(absl::StrCat("STREAM.LEADER.STEPDOWN.", stream_), {}, kLookTimeout,
+            [](const absl::StatusOr<boost::json::object>& answer) {
+              if (answer.ok()) return;
+              LogLine(LogLevel::kWarn, "nats_leader_stays").Field("message", answer.status().message());
+            });
+}
+
 void JetStreamEventLog::Tick() {
   follower_->Tick();
   pipeline_.Tick();
   const absl::Time now = clock_.Now();
+  if (now - last_tick_ > kLateTick) last_seen_ = now;
+  last_tick_ = now;
   if (now >= next_look_ && api_.requests().connected()) {
     next_look_ = now + kBetweenLooks;
     api_.Call(absl::StrCat("STREAM.INFO.", stream_), {}, kLookTimeout,

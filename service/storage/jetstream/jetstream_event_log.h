@@ -74,6 +74,8 @@ class JetStreamEventLog final : public EventLog {
   void NoteHead();
   void NoteInfo(const StreamInfo& info);
   void Tick();
+  // Has the stream's leader give the lead to another server.
+  void ReplaceLeader();
   // The first event after `after`, wherever it is; nothing when there is none. Blocks.
   absl::StatusOr<std::shared_ptr<const FetchedEvent>> FirstAfter(uint64_t after);
 
@@ -87,8 +89,10 @@ class JetStreamEventLog final : public EventLog {
   const StreamReader reader_;
   AppendPipeline pipeline_;
   std::unique_ptr<LogFollower> follower_;
-  absl::Time next_look_;  // at the stream's figures; of the loop
-  absl::Time last_seen_;  // an answer of the stream's leader; of the loop
+  absl::Time next_look_;                                // at the stream's figures; of the loop
+  absl::Time last_seen_;                                // an answer of the stream's leader; of the loop
+  absl::Time last_tick_;                                // of the loop
+  absl::Time next_replacement_ = absl::InfinitePast();  // of the leader; of the loop
   std::atomic<bool> head_noted_{true};
 
   mutable absl::Mutex mutex_;
