@@ -96,11 +96,10 @@ std::string SignDelivery(absl::string_view secret, absl::string_view body) {
 }
 
 std::string InboundMessageBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view from,
-                               absl::string_view text) {
-  return absl::Substitute(
-      R"({"event": "inbound_message", "delivery_id": "$0", "session_id": "$1", "from": "$2", )"
-      R"("message_id": "in-$0", "type": "text", "body": "$3", "received_at": "2026-05-28T10:15:42.000Z"})",
-      delivery_id, session_id, from, text);
+                               absl::string_view text, absl::string_view received_at) {
+  return absl::Substitute(R"({"event": "inbound_message", "delivery_id": "$0", "session_id": "$1", "from": "$2", )"
+                          R"("message_id": "in-$0", "type": "text", "body": "$3", "received_at": "$4"})",
+                          delivery_id, session_id, from, text, received_at);
 }
 
 std::string MessageStatusBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view message_id,

@@ -38,9 +38,9 @@ class WebhookClient {
 // "sha256=" and the hex HMAC-SHA256 of `body` under `secret` (aulm API, "Webhooks").
 std::string SignDelivery(absl::string_view secret, absl::string_view body);
 
-// Bodies as aulm writes them.
+// Bodies as aulm writes them. What was received long ago may be one that comes again.
 std::string InboundMessageBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view from,
-                               absl::string_view text);
+                               absl::string_view text, absl::string_view received_at = "2026-05-28T10:15:42.000Z");
 std::string MessageStatusBody(absl::string_view delivery_id, absl::string_view session_id, absl::string_view message_id,
                               absl::string_view to, absl::string_view status,
                               absl::string_view occurred_at = "2026-05-28T10:15:43.000Z");

@@ -7,6 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "tests/support/webhook_client.h"
 
 namespace aulm::gateway {
@@ -14,6 +16,7 @@ namespace {
 
 constexpr char kSession[] = "0c4f7b5e-9f5c-4c87-a5a2-0d6d1f1a2b3c";
 constexpr size_t kNumberAt = 24;  // in an id
+constexpr int kOldOnes = 10;
 
 }  // namespace
 
@@ -23,7 +26,9 @@ void Sender::Run(const std::atomic<bool>& stop) {
   for (int i = 0; !stop; ++i) {
     const std::string id = absl::StrFormat("%08x-0000-4000-8000-%012d", number_, i);
     const std::string peer = absl::StrFormat("+9665%04d%04d", number_, i % kPeers);
-    const std::string body = InboundMessageBody(id, kSession, peer, "hi");
+    const absl::Time received = absl::Now() - (i % kOldOnes == 0 ? absl::Hours(100) : absl::ZeroDuration());
+    const std::string body = InboundMessageBody(
+        id, kSession, peer, "hi", absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", received, absl::UTCTimeZone()));
     for (size_t at = home_; !stop; at = (at + 1) % Fleet::kSize) {
       const std::string address = fleet_.webhook_address(at);
       auto client = clients.find(address);

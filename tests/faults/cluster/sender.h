@@ -10,7 +10,8 @@
 namespace aulm::gateway {
 
 // aulm behind a load balancer: posts one delivery after the other to a gateway of its own, each until it is
-// acknowledged, after a failure or no answer also to the next gateway. Deliveries are messages of a few peers in turn.
+// acknowledged, after a failure or no answer also to the next gateway. Deliveries are messages of a few peers in turn,
+// most of them new, some old enough that the gateway looks whether it had them before.
 class Sender {
  public:
   static constexpr int kPeers = 8;

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <thread>
+#include <utility>
 
 #include "aulm/gateway/v1/subscription_service.grpc.pb.h"
 
@@ -37,15 +39,17 @@ void SharedConsumer::CreateSubscription(const Fleet& fleet) {
 }
 
 void SharedConsumer::Run() {
+  std::thread settling([this] { SettleAll(); });
   for (size_t at = home_;; at = (at + 1) % Fleet::kSize) {
     auto context = std::make_shared<grpc::ClientContext>();
     {
       absl::MutexLock lock(&mutex_);
-      if (stopped_) return;
+      if (stopped_) break;
       context_ = context;
     }
     Follow(at, *context);
   }
+  settling.join();
 }
 
 void SharedConsumer::Stop() {
@@ -59,18 +63,36 @@ void SharedConsumer::Follow(size_t gateway, grpc::ClientContext& context) {
   v1::SubscribeEventsRequest request;
   request.set_subscription(kSubscription);
   request.set_max_outstanding_events(8);
-  const auto stream = StubOf(gateway).SubscribeEvents(&context, request);
+  const auto stream = StubOf(gateway, reading_).SubscribeEvents(&context, request);
   v1::SubscribeEventsResponse frame;
   while (stream->Read(&frame)) {
     if (frame.event_batch().deliveries().empty()) continue;
     for (const v1::Delivery& delivery : frame.event_batch().deliveries()) history_.Begin(delivery, self);
     history_.Linger();
     for (const v1::Delivery& delivery : frame.event_batch().deliveries()) history_.End(delivery.event());
-    Settle(gateway, frame.event_batch());
+    {
+      absl::MutexLock lock(&mutex_);
+      handled_.push_back({gateway, std::move(*frame.mutable_event_batch())});
+    }
     // Whatever comes over a stream of before is excused: let that be one frame.
     if (fleet_.disturbances(gateway) != self.disturbances) context.TryCancel();
   }
   stream->Finish();
+}
+
+void SharedConsumer::SettleAll() {
+  while (true) {
+    Handled next;
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto has = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || !handled_.empty(); };
+      mutex_.Await(absl::Condition(&has));
+      if (stopped_) return;
+      next = std::move(handled_.front());
+      handled_.pop_front();
+    }
+    Settle(next.gateway, next.batch);
+  }
 }
 
 void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& batch) {
@@ -86,7 +108,7 @@ void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& batch) {
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kPatience);
     v1::AcknowledgeEventsResponse answer;
-    if (!StubOf(at).AcknowledgeEvents(&context, request, &answer).ok()) continue;
+    if (!StubOf(at, settling_).AcknowledgeEvents(&context, request, &answer).ok()) continue;
     for (int i = 0; i < answer.results_size(); ++i) {
       if (answer.results(i).result() != v1::SETTLEMENT_EFFECT_OK) continue;
       history_.Settled(batch.deliveries(i).event().delivery_id());
@@ -95,9 +117,9 @@ void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& batch) {
   }
 }
 
-v1::EventService::Stub& SharedConsumer::StubOf(size_t gateway) {
+v1::EventService::Stub& SharedConsumer::StubOf(size_t gateway, Stubs& stubs) {
   const std::string address = fleet_.grpc_address(gateway);
-  std::unique_ptr<v1::EventService::Stub>& stub = stubs_[address];
+  std::unique_ptr<v1::EventService::Stub>& stub = stubs[address];
   if (stub == nullptr) stub = v1::EventService::NewStub(ChannelTo(address));
   return *stub;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,7 +14,9 @@
 namespace aulm::gateway {
 
 // A consumer of the SHARED subscription "bot" at a gateway of its own, where that is dead at the next one. Settles what
-// it handled at another gateway than the one that delivered, as a load balancer may have it. Stop is thread-safe.
+// it handled at another gateway than the one that delivered, as a load balancer may have it, and reads on meanwhile:
+// what lay unread while a settlement waits for its answer could have been given to others by the time it is read. Stop
+// is thread-safe.
 class SharedConsumer {
  public:
   static constexpr char kSubscription[] = "bot";
@@ -32,16 +35,26 @@ class SharedConsumer {
  private:
   // One stream, until it ends.
   void Follow(size_t gateway, grpc::ClientContext& context);
+  void SettleAll() ABSL_LOCKS_EXCLUDED(mutex_);
   void Settle(size_t gateway, const v1::EventBatch& batch);
-  v1::EventService::Stub& StubOf(size_t gateway);
+
+  // Handled, and not settled yet.
+  struct Handled {
+    size_t gateway;
+    v1::EventBatch batch;
+  };
+  using Stubs = std::map<std::string, std::unique_ptr<v1::EventService::Stub>>;  // by address
+  v1::EventService::Stub& StubOf(size_t gateway, Stubs& stubs);
 
   const Fleet& fleet_;
   const size_t home_;
   HandledEvents& history_;
-  std::map<std::string, std::unique_ptr<v1::EventService::Stub>> stubs_;  // by address
+  Stubs reading_;   // of Run
+  Stubs settling_;  // of its second thread
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Handled> handled_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace aulm::gateway
