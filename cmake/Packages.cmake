@@ -19,7 +19,7 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 # are slow at: with mimalloc it costs a sixth less CPU. Sanitizers bring their own.
 add_library(gateway_allocator INTERFACE)
 if(NOT AULM_GATEWAY_SANITIZE)
-  find_package(mimalloc 2.0 CONFIG REQUIRED)
+  find_package(mimalloc CONFIG REQUIRED)  # 2.0 or later; its package file takes no other major version than the one named
   target_link_libraries(gateway_allocator INTERFACE -Wl,--push-state,--no-as-needed mimalloc -Wl,--pop-state)
 endif()
 pkg_check_modules(NATS REQUIRED IMPORTED_TARGET libnats>=3.4)
