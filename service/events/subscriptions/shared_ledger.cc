@@ -11,6 +11,11 @@ int64_t DueMs(absl::Time due) { return due == absl::InfinitePast() ? 0 : absl::T
 }  // namespace
 
 void SharedLedger::Reserve(PartitionSet partitions, const Part& part) {
+  // The common floor falls to that of those who come: from now on it says less of the others than is known.
+  ForEachPartition(kept(), [&](int partition) {
+    uint64_t& floor = floors_[static_cast<size_t>(partition)];
+    floor = std::max(floor, blocks_.floor());
+  });
   blocks_.Merge(part.blocks);
   ForEachPartition(partitions, [&](int partition) {
     floors_[static_cast<size_t>(partition)] = part.floors[static_cast<size_t>(partition)];

@@ -233,7 +233,7 @@ class SharedLedger {
   PartitionSet held_ = kNoPartitions;
   PartitionSet reserved_ = kNoPartitions;
   PartitionSet withheld_ = kNoPartitions;  // of held_
-  PartitionFloors floors_;                 // what a partition came with
+  PartitionFloors floors_;                 // what a partition came with, or had when the common floor fell
   PartitionFloors scanned_;                // of the partitions that it holds: everything up to here was taken in
   uint64_t scanned_through_ = UINT64_MAX;  // the lowest of scanned_
   std::array<uint32_t, kPartitions> under_way_{};  // outstanding, or on the way to being parked

@@ -337,6 +337,33 @@ TEST_F(SharedLedgerTest, APartitionThatComesIsReadAgainFromItsFloorAndNothingEls
   EXPECT_EQ(ledger.blocks().floor(), 3u);
 }
 
+TEST_F(SharedLedgerTest, WhatIsKeptStillSaysHowFarAPartitionIsWhenOneComesThatIsNotSoFar) {
+  ledger.Join(1, 100);
+  ledger.Withhold(PartitionBit(8));
+  ledger.Forget(PartitionBit(8));
+  const std::vector<FoundEvent> found = {{1, 7}, {2, 7}};
+  const uint64_t through = 2 * AckBlocks::kSequences;  // so far that no block says any more that they are settled
+  ledger.TakeIn(found, through, now);
+  for (const uint64_t sequence : {1, 2}) {
+    Take(1);
+    EXPECT_TRUE(Settle(sequence));
+  }
+  ASSERT_EQ(ledger.blocks().floor(), through);
+  ledger.Reserve(PartitionBit(8), SharedLedger::Part(0));
+  ledger.Hold(PartitionBit(8));
+  ASSERT_EQ(ledger.blocks().floor(), 0u);
+
+  // As a start, or another replica, would find it now.
+  SharedLedger::Part kept(0);
+  kept.floors = ledger.floors();
+  kept.blocks = ledger.blocks();
+  SharedLedger heir(SharedLedger::Rules{absl::Seconds(30), 3, absl::Seconds(1)}, {});
+  heir.Reserve(ledger.kept(), kept);
+  heir.Hold(ledger.kept());
+  heir.TakeIn(found, through, now);
+  EXPECT_EQ(heir.positions(), 0u) << "both were settled";
+}
+
 TEST_F(SharedLedgerTest, WhatWasReservedInVainHoldsNothingUp) {
   ledger.Withhold(PartitionBit(8));
   ledger.Forget(PartitionBit(8));
