@@ -46,7 +46,7 @@ void AckBlocks::RaiseFloor(uint64_t floor) {
     settled_above_ -= Count(number, block, floor_, floor);
     if ((number + 1) * kSequences - 1 > floor) break;
     if (block.dirty) --dirty_blocks_;
-    if (block.revision != 0) deletions_.push_back({number, std::nullopt, block.revision});
+    if (block.revision != 0) passed_.push_back({number, std::nullopt, block.revision});
     it = blocks_.erase(it);
   }
   floor_ = floor;
@@ -57,15 +57,7 @@ void AckBlocks::Merge(const AckBlocks& other) {
   for (const auto& [number, theirs] : other.blocks_) {
     const bool is_new = !blocks_.contains(number);
     Block& block = blocks_[number];
-    if (is_new) {
-      // Its entry was to be deleted: it is written instead.
-      for (auto it = deletions_.begin(); it != deletions_.end(); ++it) {
-        if (it->number != number) continue;
-        block.revision = it->expected_revision;
-        deletions_.erase(it);
-        break;
-      }
-    }
+    if (is_new) Readopt(number, block);
     for (size_t word = 0; word < block.settled.size(); ++word) block.settled[word] |= theirs.settled[word];
     for (const auto& [offset, attempts] : theirs.attempts) block.attempts[offset] = attempts;
     for (auto it = block.attempts.begin(); it != block.attempts.end();) {
@@ -135,6 +127,8 @@ void AckBlocks::SetAttempts(uint64_t sequence, const Attempts& attempts) {
 
 std::vector<AckBlocks::Row> AckBlocks::TakeDirty() {
   std::vector<Row> rows = std::exchange(deletions_, {});
+  leaving_.insert(leaving_.end(), passed_.begin(), passed_.end());
+  passed_.clear();
   if (dirty_blocks_ == 0) return rows;
   for (auto& [number, block] : blocks_) {
     if (!block.dirty) continue;
@@ -155,6 +149,12 @@ std::vector<AckBlocks::Row> AckBlocks::TakeDirty() {
   return rows;
 }
 
+void AckBlocks::FloorWritten(bool durable) {
+  std::vector<Row>& to = durable ? deletions_ : passed_;
+  to.insert(to.end(), leaving_.begin(), leaving_.end());
+  leaving_.clear();
+}
+
 void AckBlocks::Written(const Row& row, std::optional<uint64_t> revision) {
   const auto found = blocks_.find(row.number);
   if (!row.value.has_value()) {
@@ -167,12 +167,12 @@ void AckBlocks::Written(const Row& row, std::optional<uint64_t> revision) {
   } else if (found == blocks_.end()) {
     // The floor passed the block while it was being written: the entry has to go after all.
     const uint64_t stored = revision.value_or(row.expected_revision);
-    for (Row& deletion : deletions_) {
+    for (Row& deletion : passed_) {
       if (deletion.number != row.number) continue;
       deletion.expected_revision = stored;
       return;
     }
-    if (stored != 0) deletions_.push_back({row.number, std::nullopt, stored});
+    if (stored != 0) passed_.push_back({row.number, std::nullopt, stored});
   } else if (revision.has_value()) {
     found->second.revision = *revision;
   } else {
@@ -180,7 +180,22 @@ void AckBlocks::Written(const Row& row, std::optional<uint64_t> revision) {
   }
 }
 
-AckBlocks::Block& AckBlocks::At(uint64_t sequence) { return blocks_[NumberOf(sequence)]; }
+AckBlocks::Block& AckBlocks::At(uint64_t sequence) {
+  const auto [place, is_new] = blocks_.try_emplace(NumberOf(sequence));
+  if (is_new) Readopt(place->first, place->second);
+  return place->second;
+}
+
+void AckBlocks::Readopt(uint64_t number, Block& block) {
+  for (std::vector<Row>* const rows : {&passed_, &leaving_, &deletions_}) {
+    for (auto it = rows->begin(); it != rows->end(); ++it) {
+      if (it->number != number) continue;
+      block.revision = it->expected_revision;
+      rows->erase(it);
+      return;
+    }
+  }
+}
 
 void AckBlocks::MarkDirty(Block& block) {
   if (block.dirty) return;

@@ -72,10 +72,17 @@ class AckBlocks {
   // Settled sequences above the floor.
   uint64_t settled_above() const { return settled_above_; }
 
-  bool dirty() const { return dirty_blocks_ > 0 || !deletions_.empty(); }
+  bool dirty() const { return dirty_blocks_ > 0 || !passed_.empty() || !deletions_.empty(); }
 
-  // What has to be written, as it is now; it no longer counts as dirty.
+  // What has to be written, as it is now; it no longer counts as dirty. Beside it goes whatever says which floor and
+  // Numbers() the store has.
   std::vector<Row> TakeDirty();
+
+  // Floor and Numbers() as of the last TakeDirty are durable, or (false) perhaps not. A block is deleted only after
+  // the former, in another round: whoever finds an older floor needs the block, whose bits no other place has.
+  void FloorWritten(bool durable);
+  // Blocks go once FloorWritten says that what goes along with the last TakeDirty is durable.
+  bool has_leaving() const { return !leaving_.empty(); }
 
   // What became of a row of TakeDirty: its new revision, or nothing when it failed; then it is dirty again.
   void Written(const Row& row, std::optional<uint64_t> revision);
@@ -89,6 +96,8 @@ class AckBlocks {
   };
 
   Block& At(uint64_t sequence);
+  // The entry that the store still has of a block that comes again: it is written instead of deleted.
+  void Readopt(uint64_t number, Block& block);
   void MarkDirty(Block& block);
   // How many of the block's bits stand for a sequence in (after, through].
   static uint64_t Count(uint64_t number, const Block& block, uint64_t after, uint64_t through);
@@ -98,7 +107,9 @@ class AckBlocks {
   uint64_t settled_above_ = 0;
   size_t dirty_blocks_ = 0;
   absl::btree_map<uint64_t, Block> blocks_;
-  std::vector<Row> deletions_;
+  // Entries of blocks that the floor passed, on their way: what the store has as the floor may still need them; that is
+  // being written; they can be deleted.
+  std::vector<Row> passed_, leaving_, deletions_;
 };
 
 }  // namespace aulm::gateway

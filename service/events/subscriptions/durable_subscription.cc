@@ -223,8 +223,8 @@ void DurableSubscription::WriteWhatIsDue(Actions& actions) {
 void DurableSubscription::WriteState(Actions& actions) {
   std::vector<StateWrite> writes = TakeWrites();
   writes.insert(writes.begin(), {kShares, ShareKey(id(), share_key_), ShareRecord().SerializeAsString(), revision_});
-  const auto durability =
-      written_waiters_.empty() ? StateStore::Durability::kRelaxed : StateStore::Durability::kDurable;
+  const auto durability = written_waiters_.empty() && !MustBeDurable() ? StateStore::Durability::kRelaxed
+                                                                       : StateStore::Durability::kDurable;
   relaxed_dirty_ = false;
   relaxed_due_ = false;
   actions.emplace_back([self = shared_from_this(), writes = std::move(writes), durability]() mutable {
@@ -273,7 +273,7 @@ void DurableSubscription::OnWritten(const std::vector<absl::StatusOr<uint64_t>>&
     absl::MutexLock lock(&mutex_);
     writing_ = false;
     if (results[0].ok()) revision_ = *results[0];
-    Written({results.begin() + 1, results.end()});
+    Written(results[0].ok(), {results.begin() + 1, results.end()});
     if (absl::IsAborted(failure) && end_.ok()) {
       // Somebody else wrote the record or one of its blocks, or this replica did and did not hear of it: the share has
       // another owner, or none.

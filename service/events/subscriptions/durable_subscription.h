@@ -172,7 +172,11 @@ class DurableSubscription : public std::enable_shared_from_this<DurableSubscript
   virtual void FirstWritten(bool) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
   // Writes beside the position.
   virtual std::vector<StateWrite> TakeWrites() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return {}; }
-  virtual void Written(const std::vector<absl::StatusOr<uint64_t>>&) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
+  // Whether the round of those writes must be durable though nobody waits for it.
+  virtual bool MustBeDurable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return false; }
+  // What became of them; `recorded`: the position beside them is written.
+  virtual void Written(bool /*recorded*/, const std::vector<absl::StatusOr<uint64_t>>&)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {}
   virtual bool HasWrites() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return false; }
   // `reason`: of the Drain frame.
   virtual void DrainConsumers(absl::string_view reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) = 0;

@@ -101,7 +101,8 @@ std::vector<StateWrite> SharedShare::TakeWrites(const std::string& share_key) {
   return writes;
 }
 
-void SharedShare::Written(const std::vector<absl::StatusOr<uint64_t>>& results) {
+void SharedShare::Written(bool recorded, const std::vector<absl::StatusOr<uint64_t>>& results) {
+  ledger_.blocks().FloorWritten(recorded);
   for (size_t i = 0; i < rows_.size(); ++i) {
     ledger_.blocks().Written(rows_[i], results[i].ok() ? std::optional<uint64_t>(*results[i]) : std::nullopt);
   }

@@ -56,7 +56,10 @@ class SharedShare {
   // What is parked now.
   std::vector<SharedLedger::ParkOrder> FirstWritten(bool ok);
   std::vector<StateWrite> TakeWrites(const std::string& share_key);
-  void Written(const std::vector<absl::StatusOr<uint64_t>>& results);
+  // Whether the record must be durable though nobody waits for it: what it says no more is deleted next.
+  bool MustBeDurable() const { return ledger_.blocks().has_leaving(); }
+  // `recorded`: so is the record.
+  void Written(bool recorded, const std::vector<absl::StatusOr<uint64_t>>& results);
 
  private:
   const std::string id_;

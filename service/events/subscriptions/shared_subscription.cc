@@ -482,7 +482,11 @@ void SharedSubscription::FirstWritten(bool ok) {
 
 std::vector<StateWrite> SharedSubscription::TakeWrites() { return share_.TakeWrites(share_key_); }
 
-void SharedSubscription::Written(const std::vector<absl::StatusOr<uint64_t>>& results) { share_.Written(results); }
+bool SharedSubscription::MustBeDurable() const { return share_.MustBeDurable(); }
+
+void SharedSubscription::Written(bool recorded, const std::vector<absl::StatusOr<uint64_t>>& results) {
+  share_.Written(recorded, results);
+}
 
 void SharedSubscription::FillStats(state::v1::ShareStats& share) {
   const absl::Time now = context_.clock.Now();

@@ -51,7 +51,9 @@ class SharedSubscription final : public DurableSubscription, public HeadWaiter {
   std::vector<StateWrite> TakeFirstWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FirstWritten(bool ok) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<StateWrite> TakeWrites() override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Written(const std::vector<absl::StatusOr<uint64_t>>& results) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MustBeDurable() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Written(bool recorded, const std::vector<absl::StatusOr<uint64_t>>& results) override
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasWrites() const override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DrainConsumers(absl::string_view reason) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndConsumers(const absl::Status& status) override ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -4,17 +4,23 @@
 #include <optional>
 #include <random>
 #include <set>
+#include <vector>
 
 #include "gtest/gtest.h"
 
 namespace aulm::gateway {
 namespace {
 
-// The store's side: what every row of TakeDirty came to.
+// The store's side: what every row of TakeDirty came to. A round says the floor first.
 class Rows {
  public:
   void Write(AckBlocks& blocks) {
-    for (const AckBlocks::Row& row : blocks.TakeDirty()) {
+    const std::vector<AckBlocks::Row> rows = blocks.TakeDirty();
+    blocks.FloorWritten(true);
+    Write(blocks, rows);
+  }
+  void Write(AckBlocks& blocks, const std::vector<AckBlocks::Row>& rows) {
+    for (const AckBlocks::Row& row : rows) {
       const auto stored = rows_.find(row.number);
       EXPECT_EQ(stored == rows_.end() ? 0 : stored->second.second, row.expected_revision);
       if (row.value.has_value()) {
@@ -76,8 +82,45 @@ TEST(AckBlocksTest, TheFloorDeletesWhatItPassed) {
   blocks.Settle(1);
   blocks.RaiseFloor(9000);
   rows.Write(blocks);
+  EXPECT_EQ(rows.size(), 3u) << "until the new floor is written, somebody may need them";
+  rows.Write(blocks);
   EXPECT_EQ(rows.size(), 1u) << "the block that the floor stands in";
   EXPECT_EQ(blocks.settled_above(), 0u);
+  EXPECT_FALSE(blocks.dirty());
+}
+
+TEST(AckBlocksTest, AFloorThatWasNotWrittenDeletesNothing) {
+  AckBlocks blocks(0);
+  for (uint64_t sequence = 2; sequence <= 5000; ++sequence) blocks.Settle(sequence);
+  Rows rows;
+  rows.Write(blocks);
+  blocks.Settle(1);
+  blocks.RaiseFloor(5000);
+  for (int round = 0; round < 3; ++round) {
+    const std::vector<AckBlocks::Row> taken = blocks.TakeDirty();
+    EXPECT_TRUE(blocks.has_leaving());
+    blocks.FloorWritten(false);
+    rows.Write(blocks, taken);
+    EXPECT_TRUE(blocks.dirty());
+  }
+  EXPECT_TRUE(rows.Load(0).IsSettled(2)) << "what the store has as the floor is still 0";
+}
+
+TEST(AckBlocksTest, ABlockThatIsNeededAgainIsWrittenOverTheEntryThatWasToGo) {
+  for (const int rounds : {0, 1}) {
+    AckBlocks blocks(0);
+    Rows rows;
+    blocks.Settle(2);
+    rows.Write(blocks);
+    blocks.RaiseFloor(5000);  // its entry is to be deleted
+    for (int round = 0; round < rounds; ++round) rows.Write(blocks);
+    blocks.Merge(AckBlocks(0));  // partitions came that are not so far
+    blocks.Settle(3);
+    rows.Write(blocks);
+    rows.Write(blocks);
+    EXPECT_EQ(rows.size(), 1u);
+    EXPECT_TRUE(rows.Load(0).IsSettled(3));
+  }
 }
 
 TEST(AckBlocksTest, AFailedRowIsWrittenAgain) {
@@ -97,7 +140,10 @@ TEST(AckBlocksTest, ABlockThatTheFloorPassedWhileItWasWrittenIsDeleted) {
   const std::vector<AckBlocks::Row> rows = blocks.TakeDirty();
   ASSERT_EQ(rows.size(), 1u);
   blocks.RaiseFloor(5000);
+  blocks.FloorWritten(true);  // that before it
   blocks.Written(rows[0], 9);
+  EXPECT_TRUE(blocks.TakeDirty().empty()) << "the floor is not written yet";
+  blocks.FloorWritten(true);
   const std::vector<AckBlocks::Row> after = blocks.TakeDirty();
   ASSERT_EQ(after.size(), 1u);
   EXPECT_FALSE(after[0].value.has_value());
