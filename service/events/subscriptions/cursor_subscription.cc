@@ -182,6 +182,7 @@ void CursorSubscription::Detach(uint64_t id, Consumer& consumer, Actions& action
     actions.emplace_back([log = std::move(consumer.log)] { log->Close(); });
     consumer.log = nullptr;
   }
+  consumer.held_back.reset();
   if (active_ == id) active_ = 0;
 }
 
@@ -251,24 +252,31 @@ void CursorSubscription::OnLogFrame(uint64_t id, absl::StatusOr<Frame> frame) {
     absl::MutexLock lock(&mutex_);
     const auto found = consumers_.find(id);
     if (found == consumers_.end() || found->second.log == nullptr || !found->second.next) return;
-    Consumer& consumer = found->second;
-    consumer.log_asked = false;
-    if (frame.ok() && frame->kind == FrameKind::kGap) {
-      NoteGap(acknowledged_.sequence, context_.hub.log().Info().earliest - 1);
+    if (frame.ok() && frame->kind == FrameKind::kEventBatch && !MayHandOut()) {
+      found->second.held_back = *std::move(frame);
+    } else {
+      TakeLogFrame(id, found->second, std::move(frame), actions);
     }
-    if (frame.ok() && frame->kind == FrameKind::kEventBatch) {
-      delivered_ = std::max(delivered_, consumer.log->totals().sequence);
-      series_->deliveries->Increment(static_cast<double>(frame->events));
-    }
-    if (frame.ok()) consumer.totals.sequence = consumer.log->totals().sequence;
-    if (!frame.ok()) {
-      consumer.end = frame.status();
-      Detach(id, consumer, actions);
-    }
-    Answer(consumer, std::move(frame), actions);
     Collect(actions);
   }
   Perform(std::move(actions));
+}
+
+void CursorSubscription::TakeLogFrame(uint64_t id, Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions) {
+  consumer.log_asked = false;
+  if (frame.ok() && frame->kind == FrameKind::kGap) {
+    NoteGap(acknowledged_.sequence, context_.hub.log().Info().earliest - 1);
+  }
+  if (frame.ok() && frame->kind == FrameKind::kEventBatch) {
+    delivered_ = std::max(delivered_, consumer.log->totals().sequence);
+    series_->deliveries->Increment(static_cast<double>(frame->events));
+  }
+  if (frame.ok()) consumer.totals.sequence = consumer.log->totals().sequence;
+  if (!frame.ok()) {
+    consumer.end = frame.status();
+    Detach(id, consumer, actions);
+  }
+  Answer(consumer, std::move(frame), actions);
 }
 
 void CursorSubscription::Answer(Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions) {
@@ -302,7 +310,9 @@ void CursorSubscription::Collect(Actions& actions) {
       v1::SubscribeEventsResponse response;
       *response.mutable_gap() = *std::exchange(untold_gap_, std::nullopt);
       Answer(consumer, EncodeFrame(FrameKind::kGap, response), actions);
-    } else if (consumer.log_ready && consumer.log != nullptr) {
+    } else if (consumer.held_back.has_value() && MayHandOut()) {
+      TakeLogFrame(id, consumer, *std::exchange(consumer.held_back, std::nullopt), actions);
+    } else if (consumer.log_ready && consumer.log != nullptr && !consumer.held_back.has_value()) {
       if (consumer.log_asked) continue;
       consumer.log_asked = true;
       actions.emplace_back([self = Self(), asking = id, log = consumer.log] {
@@ -326,8 +336,9 @@ void CursorSubscription::ArmTimer(Actions& actions) {
   if (timer_armed_) return;
   absl::Time due = absl::InfiniteFuture();
   for (const auto& [id, consumer] : consumers_) {
-    if (consumer.next && !consumer.log_ready)
+    if (consumer.next && (!consumer.log_ready || consumer.held_back.has_value())) {
       due = std::min(due, consumer.last_frame + consumer.spec.heartbeat_interval);
+    }
   }
   if (due == absl::InfiniteFuture()) return;
   timer_armed_ = true;

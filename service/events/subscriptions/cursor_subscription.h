@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/container/btree_map.h"
@@ -48,7 +49,8 @@ class CursorSubscription final : public DurableSubscription {
     absl::Time last_frame;
     std::shared_ptr<EventStream> log;  // of the active one
     bool log_ready = false;            // its Started frame was taken
-    bool log_asked = false;            // its Next is outstanding
+    bool log_asked = false;            // its Next is outstanding, or held_back was its answer
+    std::optional<Frame> held_back;    // events that came while another replica might have them
     FrameSource::Totals totals;
   };
 
@@ -64,6 +66,8 @@ class CursorSubscription final : public DurableSubscription {
   void Activate(Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnLogStarted(uint64_t consumer, absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_);
   void OnLogFrame(uint64_t consumer, absl::StatusOr<Frame> frame) ABSL_LOCKS_EXCLUDED(mutex_);
+  void TakeLogFrame(uint64_t id, Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer(Consumer& consumer, absl::StatusOr<Frame> frame, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Drops a consumer's EventStream, if it has one.
   void Detach(uint64_t id, Consumer& consumer, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,5 +1,6 @@
 // Durable subscriptions on several replicas over one log and one store: who has what, what moves, and that any replica
 // answers for all. Time moves only when a test says so.
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -133,6 +134,48 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
 };
 
+// One replica's way to the store on which writes to one bucket fail: they are not made, or their answers are lost.
+class FailingBucket final : public StateStore {
+ public:
+  enum class Failure { kNone, kNotMade, kNotHeardOf };
+
+  FailingBucket(StateStore& store, std::string bucket) : store_(store), bucket_(std::move(bucket)) {}
+
+  void Fail(Failure failure) { failure_ = failure; }
+
+  void Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) override {
+    const Failure failure = failure_;
+    std::vector<bool> fails;
+    std::vector<StateWrite> made;
+    for (StateWrite& write : writes) {
+      fails.push_back(failure != Failure::kNone && write.bucket == bucket_);
+      if (!fails.back() || failure == Failure::kNotHeardOf) made.push_back(std::move(write));
+    }
+    store_.Write(std::move(made), durability,
+                 [fails, failure, done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
+                   std::vector<absl::StatusOr<uint64_t>> told;
+                   size_t next = 0;
+                   for (const bool failed : fails) {
+                     told.emplace_back(absl::UnavailableError("no answer"));
+                     if (!failed) told.back() = results[next];
+                     if (!failed || failure == Failure::kNotHeardOf) ++next;
+                   }
+                   if (done) std::move(done)(std::move(told));
+                 });
+  }
+  void Get(std::string bucket, std::string key, GetCallback done) override {
+    store_.Get(std::move(bucket), std::move(key), std::move(done));
+  }
+  void List(std::string bucket, std::string prefix, std::string after_key, size_t limit, ListCallback done) override {
+    store_.List(std::move(bucket), std::move(prefix), std::move(after_key), limit, std::move(done));
+  }
+
+ private:
+  StateStore& store_;
+  const std::string bucket_;
+  std::atomic<Failure> failure_{Failure::kNone};
+};
+
 class SubscriptionReplicasTest : public testing::Test {
  protected:
   SubscriptionReplicasTest() : log(&clock), state(clock), network(std::make_shared<FakePeerNetwork>()) {
@@ -147,6 +190,13 @@ class SubscriptionReplicasTest : public testing::Test {
 
   std::unique_ptr<Replica> Start(const std::string& name) {
     return std::make_unique<Replica>(name, log, state, network, clock, random);
+  }
+
+  // Replica one anew, on whose way to the store writes to one bucket can fail.
+  FailingBucket& StartFailing(const std::string& bucket) {
+    failing = std::make_unique<FailingBucket>(state, bucket);
+    one = std::make_unique<Replica>("three", log, *failing, network, clock, random);
+    return *failing;
   }
 
   void Create(const std::string& name, v1::SubscriptionMode mode) {
@@ -234,6 +284,7 @@ class SubscriptionReplicasTest : public testing::Test {
   FakeEventLog log;
   FakeStateStore state;
   std::shared_ptr<FakePeerNetwork> network;
+  std::unique_ptr<FailingBucket> failing;
   std::unique_ptr<Replica> one;
   std::unique_ptr<Replica> two;
   std::vector<std::shared_ptr<Watcher>> watchers;
@@ -374,6 +425,59 @@ TEST_F(SubscriptionReplicasTest, AReplicaThatIsBackIsNotTakenOverByOneThatHasNot
   EXPECT_EQ(Settle(*two, second), v1::SETTLEMENT_EFFECT_OK);
 }
 
+// A floor that leaves blocks of acknowledgements behind is written beside them, and each write can fail alone.
+TEST_F(SubscriptionReplicasTest, WhatWasAcknowledgedStaysSoThoughAFloorThatPassedItCannotBeWritten) {
+  FailingBucket& failing = StartFailing(kShares);
+  Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
+  const auto here = Consume(*one, "bot", false, 10'000);
+  AppendInbound(log, 1, 2);
+  const std::vector<v1::Delivery> first = here->Take(2);
+  ASSERT_EQ(first[1].event().delivery_id(), "d2");
+  ASSERT_EQ(Settle(*one, first[1]), v1::SETTLEMENT_EFFECT_OK);
+  for (int number = 3; number <= 4200; ++number) AppendNow(log, InboundEvent(number, /*session=*/number));
+  v1::AcknowledgeEventsRequest request;
+  request.set_subscription("bot");
+  for (const v1::Delivery& delivery : here->Take(4198)) {
+    request.add_settlements()->set_ack_token(delivery.ack_token());
+    request.mutable_settlements()->rbegin()->set_action(v1::SETTLEMENT_ACTION_ACK);
+  }
+  ASSERT_TRUE(Acknowledge(*one, request).ok());
+  request.mutable_settlements()->DeleteSubrange(1, request.settlements_size() - 1);
+  failing.Fail(FailingBucket::Failure::kNotMade);
+  request.mutable_settlements(0)->set_ack_token(first[0].ack_token());
+  EXPECT_FALSE(Acknowledge(*one, request).ok());
+  one->Kill();
+
+  const auto heir = Consume(*two, "bot", false, 10'000);
+  Advance(absl::Seconds(10));
+
+  EXPECT_EQ(IdsOf(heir->Take(1)), std::set<std::string>{"d1"});
+  AppendNow(log, InboundEvent(4201, /*session=*/4201));
+  EXPECT_EQ(IdsOf(heir->Take(1)), std::set<std::string>{"d4201"}) << "the others were acknowledged";
+}
+
+TEST_F(SubscriptionReplicasTest, ACreationThatWasMadeThoughItsAnswerWasLostCanBeRepeated) {
+  FailingBucket& failing = StartFailing("subscriptions");
+  failing.Fail(FailingBucket::Failure::kNotHeardOf);
+  NewSubscription subscription;
+  subscription.specification.set_name("ledger");
+  subscription.specification.set_mode(v1::SUBSCRIPTION_MODE_CURSOR);
+  subscription.start = Earliest{};
+  const auto create = [&] {
+    absl::StatusOr<v1::Subscription> result = absl::UnknownError("");
+    absl::Notification created;
+    (*one)->Create(subscription, [&](absl::StatusOr<v1::Subscription> made) {
+      result = std::move(made);
+      created.Notify();
+    });
+    created.WaitForNotification();
+    return result.status();
+  };
+  EXPECT_FALSE(create().ok());
+  failing.Fail(FailingBucket::Failure::kNone);
+  EXPECT_EQ(create(), absl::OkStatus());
+}
+
 TEST_F(SubscriptionReplicasTest, AReplicaThatStopsHandsOverAtOnceWithoutCounting) {
   Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
   const auto drained = Consume(*one, "bot");
@@ -473,6 +577,37 @@ TEST_F(SubscriptionReplicasTest, OfModeCursorADeadReplicasConsumerIsFollowedByOn
   one->Kill();
   Advance(absl::Seconds(10));
   EXPECT_EQ(second->Take(2).size(), 2u);
+}
+
+TEST_F(SubscriptionReplicasTest, OfModeCursorAReplicaThatIsCutOffHandsNothingOut) {
+  Create("ledger", v1::SUBSCRIPTION_MODE_CURSOR);
+  AppendInbound(log, 1, 1);
+  const auto cut_off = Consume(*one, "ledger");
+  cut_off->Take(1);
+  one->Sever(true);
+  const auto heir = Consume(*two, "ledger");
+  Advance(absl::Seconds(10));
+  EXPECT_EQ(heir->Take(1).size(), 1u);
+  AppendNow(log, InboundEvent(2));
+  EXPECT_THAT(IdsOf(heir->Take(1)), ElementsAre("d2"));
+  one->Sever(false);
+  Advance(absl::Seconds(6));
+  EXPECT_EQ(cut_off->AwaitDrain(), "moved");
+  EXPECT_EQ(cut_off->waiting(), 0u) << "it was another replica's";
+}
+
+TEST_F(SubscriptionReplicasTest, OfModeCursorWhatCameWhileAReplicaWasCutOffComesWhenNobodyElseTookIt) {
+  Create("ledger", v1::SUBSCRIPTION_MODE_CURSOR);
+  AppendInbound(log, 1, 1);
+  const auto consumer = Consume(*one, "ledger");
+  consumer->Take(1);
+  one->Sever(true);
+  Advance(absl::Seconds(10));
+  AppendNow(log, InboundEvent(2));
+  AppendNow(log, InboundEvent(3));
+  one->Sever(false);
+  Advance(absl::Seconds(3));
+  EXPECT_THAT(IdsOf(consumer->Take(2)), UnorderedElementsAre("d2", "d3"));
 }
 
 TEST_F(SubscriptionReplicasTest, FallingBehindRetentionIsSaidWithBothEnds) {
