@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -81,6 +82,7 @@ class NatsLoop {
 
   const int wake_;                                // an eventfd
   std::vector<std::shared_ptr<Source>> sources_;  // of the thread
+  size_t handled_ = 0;                            // tasks and messages of this round; of the thread
   absl::Mutex mutex_;
   std::vector<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   bool waiting_ ABSL_GUARDED_BY(mutex_) = false;

@@ -77,7 +77,7 @@ TEST(StreamInfoTest, LeaderThatHearsFromNoOtherCopyIsOutOfTouch) {
 TEST_F(StorePartsTest, PeerAnswersWithWordsOrWithAnError) {
   Store one = OpenOrDie();
   Store other = OpenOrDie();
-  other.peers->Answer([](std::string question, PeerChannel::AskCallback answer) {
+  other.peers->Answer([](const std::string& question, PeerChannel::AskCallback answer) {
     if (question == "bad") return std::move(answer)(absl::AbortedError("not so"));
     std::move(answer)(absl::StrCat("you said ", question));
   });

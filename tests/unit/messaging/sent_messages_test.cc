@@ -51,7 +51,7 @@ class SentMessagesTest : public testing::Test {
   SentMessagesTest() { Make({}); }
 
   void Make(SentMessages::Options options) {
-    messages_ = SentMessages::Create(options, store_, clock_, registry_.emplace());
+    messages_ = SentMessages::Create(std::move(options), store_, clock_, registry_.emplace());
   }
 
   Got Find(const std::string& message_id, const std::string& to = kTo) {
