@@ -46,10 +46,12 @@ struct JetStreamStateStore::Listing {
   std::vector<StateEntry> entries;
 };
 
-JetStreamStateStore::JetStreamStateStore(StateBuckets& buckets, JetStreamApi& api, TaskThread& thread,
-                                         const Clock& clock, Random& random, StorageMetrics& metrics, size_t max_open)
+JetStreamStateStore::JetStreamStateStore(StateBuckets& buckets, JetStreamApi& api, StateRequests& requests,
+                                         TaskThread& thread, const Clock& clock, Random& random,
+                                         StorageMetrics& metrics, size_t max_open)
     : buckets_(buckets),
       api_(api),
+      requests_(requests),
       thread_(thread),
       clock_(clock),
       random_(random),
@@ -142,10 +144,9 @@ void JetStreamStateStore::Publish(const ItemPtr& item) {
   if (write.value.has_value() && write.expires < absl::InfiniteFuture()) {
     headers.emplace_back(kExpiresHeader, absl::StrCat(absl::ToUnixMillis(write.expires)));
   }
-  api_.requests().Send(item->subject, headers, write.value.has_value() ? absl::string_view(*write.value) : "",
-                       kTryTimeout, [this, item](absl::StatusOr<NatsMessage> answer) {
-                         thread_.Post([this, item, ack = ParsePublishAck(answer)] { OnPublished(item, ack); });
-                       });
+  requests_.Send(
+      item->subject, std::move(headers), write.value.value_or(""),
+      [this, item](const absl::StatusOr<NatsMessage>& answer) { OnPublished(item, ParsePublishAck(answer)); });
 }
 
 void JetStreamStateStore::OnPublished(const ItemPtr& item, const absl::StatusOr<PublishAck>& ack) {
@@ -241,25 +242,23 @@ void JetStreamStateStore::ReadCurrent(const std::string& bucket, const std::stri
 
 void JetStreamStateStore::ReadDirectly(const std::string& bucket, const std::string& subject, absl::Time deadline,
                                        std::function<void(absl::StatusOr<Current>)> done) {
-  api_.requests().Send(
-      absl::StrCat("$JS.API.DIRECT.GET.", buckets_.StreamOf(bucket), ".", subject), {}, "", kTryTimeout,
-      [this, bucket, subject, deadline, done = std::move(done)](absl::StatusOr<NatsMessage> answer) mutable {
-        thread_.Post([this, bucket, subject, deadline, done = std::move(done), answer = std::move(answer)] {
-          if (!answer.ok()) {
-            if (!IsTransient(answer.status()) || clock_.Now() > deadline) return done(InSeamWords(answer.status()));
-            return Later([this, bucket, subject, deadline, done] { ReadCurrent(bucket, subject, deadline, done); });
-          }
-          Current current;
-          if (answer->Header("Status") == "404") return done(current);
-          if (!absl::SimpleAtoi(answer->Header("Nats-Sequence"), &current.known.revision)) {
-            return done(absl::UnavailableError("state: not an answer"));
-          }
-          current.known.expires = ExpiresOf(answer->Header(kExpiresHeader));
-          current.known.deleted = !answer->Header(kOperationHeader).empty();
-          current.value = std::string(answer->data());
-          Remember(subject, current.known);
-          done(std::move(current));
-        });
+  requests_.Send(
+      absl::StrCat("$JS.API.DIRECT.GET.", buckets_.StreamOf(bucket), ".", subject), {}, "",
+      [this, bucket, subject, deadline, done = std::move(done)](const absl::StatusOr<NatsMessage>& answer) {
+        if (!answer.ok()) {
+          if (!IsTransient(answer.status()) || clock_.Now() > deadline) return done(InSeamWords(answer.status()));
+          return Later([this, bucket, subject, deadline, done] { ReadCurrent(bucket, subject, deadline, done); });
+        }
+        Current current;
+        if (answer->Header("Status") == "404") return done(current);
+        if (!absl::SimpleAtoi(answer->Header("Nats-Sequence"), &current.known.revision)) {
+          return done(absl::UnavailableError("state: not an answer"));
+        }
+        current.known.expires = ExpiresOf(answer->Header(kExpiresHeader));
+        current.known.deleted = !answer->Header(kOperationHeader).empty();
+        current.value = std::string(answer->data());
+        Remember(subject, current.known);
+        done(std::move(current));
       });
 }
 

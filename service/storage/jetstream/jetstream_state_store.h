@@ -18,6 +18,7 @@
 #include "service/base/random.h"
 #include "service/storage/jetstream/jetstream_api.h"
 #include "service/storage/jetstream/state_buckets.h"
+#include "service/storage/jetstream/state_requests.h"
 #include "service/storage/state_store.h"
 #include "service/storage/storage_metrics.h"
 #include "service/storage/task_thread.h"
@@ -39,8 +40,8 @@ class JetStreamStateStore final : public StateStore {
   static constexpr char kDeleted[] = "DEL";
 
   // All must outlive this. At most `max_open` calls wait; more are refused.
-  JetStreamStateStore(StateBuckets& buckets, JetStreamApi& api, TaskThread& thread, const Clock& clock, Random& random,
-                      StorageMetrics& metrics, size_t max_open);
+  JetStreamStateStore(StateBuckets& buckets, JetStreamApi& api, StateRequests& requests, TaskThread& thread,
+                      const Clock& clock, Random& random, StorageMetrics& metrics, size_t max_open);
 
   void Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) override;
   void Get(std::string bucket, std::string key, GetCallback done) override;
@@ -113,6 +114,7 @@ class JetStreamStateStore final : public StateStore {
 
   StateBuckets& buckets_;
   JetStreamApi& api_;
+  StateRequests& requests_;
   TaskThread& thread_;
   const Clock& clock_;
   Random& random_;

@@ -15,6 +15,7 @@ namespace {
 constexpr absl::Duration kConnectLimit = absl::Seconds(15);
 constexpr absl::Duration kSetupLimit = absl::Seconds(15);
 constexpr absl::Duration kTick = absl::Milliseconds(50);
+constexpr absl::Duration kStateTryTimeout = absl::Milliseconds(1500);
 // What the stream's server promises by its acknowledgement, said once at the start.
 void WarnOfDurability(const StreamInfo& info, bool synced) {
   const int64_t copies = CopiesOf(info);
@@ -60,6 +61,7 @@ absl::Status JetStreamStore::Connect(Random& random) {
     LogLine(LogLevel::kWarn, "nats_disconnected").Field("message", why);
     NoteConnection(absl::UnavailableError(absl::StrCat("no connection to NATS: ", why)));
     requests_->FailAll("the connection broke");
+    state_requests_->FailAll(absl::UnavailableError("nats: the connection broke"));
     peers_->OnConnection(false);
     log_->OnDisconnected();
   };
@@ -91,8 +93,10 @@ absl::Status JetStreamStore::OpenStreams(Random& random) {
   buckets_ =
       std::make_unique<StateBuckets>(*api_, *state_thread_, clock_, options_.nats.prefix, options_.nats.replicas);
   if (absl::Status bad = buckets_->CheckAll(); !bad.ok()) return bad;
-  state_ = std::make_unique<JetStreamStateStore>(*buckets_, *api_, *state_thread_, clock_, random, metrics_,
-                                                 options_.max_open_state_calls);
+  state_requests_ = std::make_unique<StateRequests>(*connection_, *state_thread_, clock_, kStateTryTimeout);
+  if (absl::Status failed = state_requests_->Start(); !failed.ok()) return failed;
+  state_ = std::make_unique<JetStreamStateStore>(*buckets_, *api_, *state_requests_, *state_thread_, clock_, random,
+                                                 metrics_, options_.max_open_state_calls);
   peers_ =
       std::make_unique<NatsPeerChannel>(options_.nats.prefix, random.Uuid(), *connection_, *requests_, *state_thread_);
   sweeper_ =
@@ -112,6 +116,7 @@ absl::Status JetStreamStore::OpenStreams(Random& random) {
   connection_->StartTelling();
   if (!connection_->connected()) NoteConnection(absl::UnavailableError("no connection to NATS"));
   ticks_ = std::make_unique<WakeTimer>(clock_, [this] {
+    state_requests_->Tick();
     state_thread_->Post([this] {
       state_->Tick();
       sweeper_->Tick();
@@ -129,6 +134,7 @@ JetStreamStore::~JetStreamStore() {
     connection_->StopTelling();
     peers_->Stop();
     log_->Stop();
+    state_requests_->Stop();
     state_thread_->Post([this] {
       ticks_.reset();
       sweeper_->Stop();

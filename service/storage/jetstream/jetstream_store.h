@@ -67,6 +67,7 @@ class JetStreamStore {
   std::unique_ptr<TaskThread> state_thread_;
   std::unique_ptr<JetStreamEventLog> log_;
   std::unique_ptr<StateBuckets> buckets_;
+  std::unique_ptr<StateRequests> state_requests_;
   std::unique_ptr<JetStreamStateStore> state_;
   std::unique_ptr<NatsPeerChannel> peers_;
   std::unique_ptr<StateSweeper> sweeper_;
