@@ -58,7 +58,7 @@ in_root() {
   local -a targets=("$@")
   (($#)) || targets=(aulm-gateway aulmctl)
   say "building ${targets[*]}"
-  cmake --build build/release -j "${JOBS:-2}" --target "${targets[@]}"
+  cmake --build build/release -j "${JOBS:-2}" --target "${targets[@]}" -- -k 0  # everything that fails, at once
   (($# == 0)) || { say "passed: ${targets[*]}" && return; }
 
   build/release/bin/aulm-gateway --version
