@@ -5,9 +5,9 @@
 //   state               compare-and-set creates, as a send's claim is one
 //   commit to receive   from the stream's time of an event to a subscriber's hands at another gateway
 //   subscribers         what the server works for an event, with 1 and with 200 subscribers at one gateway
-// CPU is that of the process that the line is about, or of nats-server, as the column says.
+// CPU is that of the process that the line is about, or of nats-server, as the column says; of all three, in a cluster.
 //
-// Usage: jetstream_bench [events per run, 40000 by default].
+// Usage: jetstream_bench [events per run, 40000 by default] [3: three servers that keep three copies].
 #include <grpcpp/grpcpp.h>
 #include <stdlib.h>
 #include <time.h>
@@ -60,26 +60,39 @@ double CpuMicroseconds(pid_t pid) {
   return (user + system) * 1e6 / static_cast<double>(sysconf(_SC_CLK_TCK));
 }
 
+// Where NATS is.
+struct Servers {
+  std::string url;
+  std::vector<pid_t> pids;
+};
+
+double CpuMicroseconds(const Servers& servers) {
+  double sum = 0;
+  for (const pid_t pid : servers.pids) sum += CpuMicroseconds(pid);
+  return sum;
+}
+
 // Time and CPU of a number of things done.
 class Meter {
  public:
-  Meter(pid_t self, pid_t server) : self_(self), server_(server) {}
+  Meter(pid_t self, const Servers& servers) : self_(self), servers_(servers) {}
 
   // Prints a line; gives the rate.
   double Print(const char* what, int count, double bare) const {
     const double seconds = absl::ToDoubleSeconds(absl::Now() - begun_);
     const double rate = count / seconds;
     std::printf("%-34s %10.0f %9.2f %14.1f %14.1f\n", what, rate, bare == 0 ? 1.0 : rate / bare,
-                (CpuMicroseconds(self_) - cpu_) / count, (CpuMicroseconds(server_) - server_cpu_) / count);
+                (CpuMicroseconds(self_) - cpu_) / count, (CpuMicroseconds(servers_) - servers_cpu_) / count);
     std::fflush(stdout);
     return rate;
   }
 
  private:
-  const pid_t self_, server_;
+  const pid_t self_;
+  const Servers& servers_;
   const absl::Time begun_ = absl::Now();
   const double cpu_ = CpuMicroseconds(self_);
-  const double server_cpu_ = CpuMicroseconds(server_);
+  const double servers_cpu_ = CpuMicroseconds(servers_);
 };
 
 // At most kInFlight of something at once, on the caller's thread.
@@ -121,10 +134,10 @@ NewEvent EventOf(int number) {
   return event;
 }
 
-double BarePublish(const NatsServer& server, int count) {
+double BarePublish(const Servers& servers, int count) {
   natsConnection* connection = nullptr;
   jsCtx* js = nullptr;
-  if (natsConnection_ConnectTo(&connection, absl::StrCat("nats://", server.address()).c_str()) != NATS_OK ||
+  if (natsConnection_ConnectTo(&connection, servers.url.c_str()) != NATS_OK ||
       natsConnection_JetStream(&js, connection, nullptr) != NATS_OK) {
     Fail("bare nats.c cannot connect");
   }
@@ -134,9 +147,15 @@ double BarePublish(const NatsServer& server, int count) {
   config.Name = "bare";
   config.Subjects = subjects;
   config.SubjectsLen = 1;
-  if (js_AddStream(nullptr, js, &config, nullptr, nullptr) != NATS_OK) Fail("bare nats.c makes no stream");
+  config.Replicas = static_cast<int64_t>(servers.pids.size());
+  // Servers that have just started elect a leader first.
+  const absl::Time deadline = absl::Now() + absl::Seconds(20);
+  while (js_AddStream(nullptr, js, &config, nullptr, nullptr) != NATS_OK) {
+    if (absl::Now() > deadline) Fail("bare nats.c makes no stream");
+    absl::SleepFor(absl::Milliseconds(100));
+  }
   const std::string payload(580, 'x');
-  const Meter meter(getpid(), server.pid());
+  const Meter meter(getpid(), servers);
   for (int i = 0; i < count; ++i) {
     jsPubOptions options;
     jsPubOptions_Init(&options);
@@ -154,12 +173,12 @@ double BarePublish(const NatsServer& server, int count) {
   return rate;
 }
 
-void Engine(const NatsServer& server, int count, double bare) {
+void Engine(const Servers& servers, int count, double bare) {
   prometheus::Registry registry;
   SystemClock clock;
   SystemRandom random;
   StoreOptions options;
-  options.url = absl::StrCat("nats://", server.address());
+  options.url = servers.url;
   options.nats.prefix = "bench";
   options.nats.synced = true;
   absl::StatusOr<Store> store = OpenStore(options, clock, random, registry);
@@ -167,7 +186,7 @@ void Engine(const NatsServer& server, int count, double bare) {
   std::atomic<int> failed{0};
   Window window;
   {
-    const Meter meter(getpid(), server.pid());
+    const Meter meter(getpid(), servers);
     for (int i = 0; i < count; ++i) {
       window.Enter();
       store->log->Append(EventOf(i), [&](absl::StatusOr<Appended> appended) {
@@ -179,7 +198,7 @@ void Engine(const NatsServer& server, int count, double bare) {
     meter.Print("EventLog, 2048 in flight", count, bare);
   }
   {
-    const Meter meter(getpid(), server.pid());
+    const Meter meter(getpid(), servers);
     uint64_t after = 0;
     int read = 0;
     // What is in memory is only the newest part.
@@ -193,7 +212,7 @@ void Engine(const NatsServer& server, int count, double bare) {
     meter.Print("EventLog, read from memory", read, bare);
   }
   {
-    const Meter meter(getpid(), server.pid());
+    const Meter meter(getpid(), servers);
     for (int i = 0; i < count; ++i) {
       window.Enter();
       std::vector<StateWrite> writes;
@@ -208,7 +227,7 @@ void Engine(const NatsServer& server, int count, double bare) {
     meter.Print("state, creates, 2048 in flight", count, bare);
   }
   {
-    const Meter meter(getpid(), server.pid());
+    const Meter meter(getpid(), servers);
     for (int i = 0; i < count; ++i) {
       window.Enter();
       store->state->Get("claims", IdOf(2, i), [&](absl::StatusOr<std::optional<StateEntry>> entry) {
@@ -223,7 +242,7 @@ void Engine(const NatsServer& server, int count, double bare) {
   store->engine.reset();
   absl::StatusOr<Store> again = OpenStore(options, clock, random, registry);
   if (!again.ok()) Fail(again.status().ToString());
-  const Meter meter(getpid(), server.pid());
+  const Meter meter(getpid(), servers);
   uint64_t after = 0;
   int read = 0;
   while (true) {
@@ -236,11 +255,11 @@ void Engine(const NatsServer& server, int count, double bare) {
   meter.Print("EventLog, read from the server", read, bare);
 }
 
-GatewayProcess StartGateway(const NatsServer& server, const std::string& folder, int number) {
+GatewayProcess StartGateway(const Servers& servers, const std::string& folder, int number) {
   GatewayProcess::Options options;
   options.folder = absl::StrCat(folder, "/gateway-", number);
   std::filesystem::create_directories(options.folder);
-  options.environment["GATEWAY_STORE"] = absl::StrCat("nats://", server.address());
+  options.environment["GATEWAY_STORE"] = servers.url;
   auto gateway = GatewayProcess::Start(options);
   if (!gateway.ok()) Fail(gateway.status().ToString());
   return *std::move(gateway);
@@ -298,25 +317,31 @@ class Subscribers {
   std::vector<std::thread> threads_;
 };
 
-void Gateways(const NatsServer& server, const std::string& folder, int count, double bare) {
-  GatewayProcess first = StartGateway(server, folder, 1);
+void Gateways(const Servers& servers, const std::string& folder, int count, double bare) {
+  GatewayProcess first = StartGateway(servers, folder, 1);
   PostDeliveries(MakeDeliveries(static_cast<size_t>(count) / 10, 1, "whsec_test"), first.webhook_address(), 64);
   for (const size_t connections : {64, 256}) {
     const std::vector<std::string> deliveries =
         MakeDeliveries(static_cast<size_t>(count), static_cast<int>(connections), "whsec_test");
-    const Meter meter(first.process().pid(), server.pid());
+    const Meter meter(first.process().pid(), servers);
     const WebhookLoad load = PostDeliveries(deliveries, first.webhook_address(), connections);
     if (load.refused > 0) Fail(absl::StrCat(load.refused, " webhooks were refused"));
     meter.Print(
         absl::StrCat("webhooks, ", connections, " connections, p99 ", absl::StrFormat("%.1f ms", load.p99_ms)).c_str(),
         count, bare);
   }
-  GatewayProcess second = StartGateway(server, folder, 2);
+  GatewayProcess second = StartGateway(servers, folder, 2);
+  const size_t events = std::min<size_t>(static_cast<size_t>(count), 4000);
+  {
+    // Its start reads the newest part of the log from the servers, which is no cost of the events after it.
+    Subscribers stream(second.grpc_address(), 1);
+    PostDeliveries(MakeDeliveries(events, 1000, "whsec_test"), first.webhook_address(), 4);
+    stream.Take(events);
+  }
   for (const int subscribers : {1, 200}) {
     Subscribers streams(second.grpc_address(), subscribers);
-    const size_t events = std::min<size_t>(static_cast<size_t>(count), 4000);
     const std::vector<std::string> deliveries = MakeDeliveries(events, 1000 + subscribers, "whsec_test");
-    const Meter meter(second.process().pid(), server.pid());
+    const Meter meter(second.process().pid(), servers);
     PostDeliveries(deliveries, first.webhook_address(), 4);
     std::vector<double> latencies = streams.Take(events * static_cast<size_t>(subscribers));
     meter.Print(absl::StrCat(subscribers, " subscribers at another gateway").c_str(), static_cast<int>(events), bare);
@@ -326,17 +351,27 @@ void Gateways(const NatsServer& server, const std::string& folder, int count, do
   }
 }
 
-int Main(int count) {
+void Measure(const Servers& servers, const std::string& folder, int count) {
+  std::printf("%-34s %10s %9s %14s %14s\n", "", "per second", "of bare", "CPU us each", "server us each");
+  const double bare = BarePublish(servers, count);
+  Engine(servers, count, bare);
+  Gateways(servers, folder, count, bare);
+}
+
+int Main(int count, bool cluster) {
   const char* const parent = getenv("TMPDIR");
   std::string folder = absl::StrCat(parent == nullptr ? "." : parent, "/jetstream_bench_XXXXXX");
   if (mkdtemp(folder.data()) == nullptr) Fail("no folder for the server");
-  {
-    auto server = NatsServer::Start({.folder = std::filesystem::absolute(folder)});
+  folder = std::filesystem::absolute(folder);
+  if (cluster) {
+    const auto servers = NatsCluster::Start(folder);
+    if (!servers.ok()) Fail(servers.status().ToString());
+    NatsCluster& three = **servers;
+    Measure({three.url(), {three.server(0).pid(), three.server(1).pid(), three.server(2).pid()}}, folder, count);
+  } else {
+    const auto server = NatsServer::Start({.folder = folder});
     if (!server.ok()) Fail(server.status().ToString());
-    std::printf("%-34s %10s %9s %14s %14s\n", "", "per second", "of bare", "CPU us each", "server us each");
-    const double bare = BarePublish(**server, count);
-    Engine(**server, count, bare);
-    Gateways(**server, folder, count, bare);
+    Measure({absl::StrCat("nats://", (*server)->address()), {(*server)->pid()}}, folder, count);
   }
   std::filesystem::remove_all(folder);
   return 0;
@@ -345,4 +380,7 @@ int Main(int count) {
 }  // namespace
 }  // namespace aulm::gateway
 
-int main(int argc, char** argv) { return aulm::gateway::Main(argc > 1 ? std::max(std::atoi(argv[1]), 1000) : 40'000); }
+int main(int argc, char** argv) {
+  const int count = argc > 1 ? std::max(std::atoi(argv[1]), 1000) : 40'000;
+  return aulm::gateway::Main(count, argc > 2 && std::atoi(argv[2]) == 3);
+}
