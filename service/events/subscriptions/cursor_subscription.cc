@@ -383,7 +383,7 @@ void CursorSubscription::Advanced(const absl::StatusOr<Position>& position, Ackn
   Actions actions;
   {
     absl::MutexLock lock(&mutex_);
-    if (held_) {
+    if (held_ && !leaving_) {  // else it would be answered, and not be in what the next owner gets
       AdvanceTo(*position, std::move(done));
     } else {
       actions.emplace_back(

@@ -275,6 +275,8 @@ absl::Status PartitionKeeper::StartAnew(DurableSubscription& subscription, uint6
 
 void PartitionKeeper::GiveBack(DurableSubscription& subscription, std::vector<std::string>& told) {
   if (roster_.alone() || subscription.epoch() == 0 || subscription.ended()) return;
+  // What is settled from here on is not answered: whoever takes over may have read how far it is by then.
+  subscription.Withhold(subscription.held());
   if (!subscription.WriteThrough().ok()) return;  // whoever takes it over reads what is there
   for (int step = 0; step < kMostSteps; ++step) {
     const absl::StatusOr<StoredAssignment> stored = ReadAssignment(state_, subscription.id());

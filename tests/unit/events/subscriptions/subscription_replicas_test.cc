@@ -1,6 +1,5 @@
 // Durable subscriptions on several replicas over one log and one store: who has what, what moves, and that any replica
 // answers for all. Time moves only when a test says so.
-#include <atomic>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -15,8 +14,10 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "service/base/status_details.h"
 #include "service/events/subscriptions/blocking_state.h"
 #include "service/events/subscriptions/share_records.h"
+#include "tests/support/failing_bucket.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_event_log.h"
 #include "tests/support/fake_random.h"
@@ -132,48 +133,6 @@ class Watcher : public std::enable_shared_from_this<Watcher> {
   bool hold_ ABSL_GUARDED_BY(mutex_) = false;
   bool held_back_ ABSL_GUARDED_BY(mutex_) = false;  // a frame is to be asked for
   std::optional<absl::Status> end_ ABSL_GUARDED_BY(mutex_);
-};
-
-// One replica's way to the store on which writes to one bucket fail: they are not made, or their answers are lost.
-class FailingBucket final : public StateStore {
- public:
-  enum class Failure { kNone, kNotMade, kNotHeardOf };
-
-  FailingBucket(StateStore& store, std::string bucket) : store_(store), bucket_(std::move(bucket)) {}
-
-  void Fail(Failure failure) { failure_ = failure; }
-
-  void Write(std::vector<StateWrite> writes, Durability durability, WriteCallback done) override {
-    const Failure failure = failure_;
-    std::vector<bool> fails;
-    std::vector<StateWrite> made;
-    for (StateWrite& write : writes) {
-      fails.push_back(failure != Failure::kNone && write.bucket == bucket_);
-      if (!fails.back() || failure == Failure::kNotHeardOf) made.push_back(std::move(write));
-    }
-    store_.Write(std::move(made), durability,
-                 [fails, failure, done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
-                   std::vector<absl::StatusOr<uint64_t>> told;
-                   size_t next = 0;
-                   for (const bool failed : fails) {
-                     told.emplace_back(absl::UnavailableError("no answer"));
-                     if (!failed) told.back() = results[next];
-                     if (!failed || failure == Failure::kNotHeardOf) ++next;
-                   }
-                   if (done) std::move(done)(std::move(told));
-                 });
-  }
-  void Get(std::string bucket, std::string key, GetCallback done) override {
-    store_.Get(std::move(bucket), std::move(key), std::move(done));
-  }
-  void List(std::string bucket, std::string prefix, std::string after_key, size_t limit, ListCallback done) override {
-    store_.List(std::move(bucket), std::move(prefix), std::move(after_key), limit, std::move(done));
-  }
-
- private:
-  StateStore& store_;
-  const std::string bucket_;
-  std::atomic<Failure> failure_{Failure::kNone};
 };
 
 class SubscriptionReplicasTest : public testing::Test {
@@ -608,6 +567,24 @@ TEST_F(SubscriptionReplicasTest, OfModeCursorWhatCameWhileAReplicaWasCutOffComes
   one->Sever(false);
   Advance(absl::Seconds(3));
   EXPECT_THAT(IdsOf(consumer->Take(2)), UnorderedElementsAre("d2", "d3"));
+}
+
+TEST_F(SubscriptionReplicasTest, OfModeCursorNothingIsAcknowledgedThatTheNextOwnerDoesNotHearOf) {
+  FailingBucket& assignments = StartFailing(kAssignments);
+  Create("ledger", v1::SUBSCRIPTION_MODE_CURSOR);
+  AppendInbound(log, 1, 3);
+  const auto first = Consume(*one, "ledger");
+  v1::AcknowledgeEventsRequest request;
+  request.set_subscription("ledger");
+  request.set_up_to_cursor(first->Take(3)[2].event().cursor());
+  const auto second = Consume(*two, "ledger");
+  // It comes when what the next owner is to go on from has been copied already.
+  absl::Status late;
+  assignments.BeforeNext([&] { (*one)->Acknowledge(request, [&](const auto& answer) { late = answer.status(); }); });
+  first->Leave();
+  Settled();
+  EXPECT_EQ(IdsOf(second->Take(3)).size(), 3u);
+  EXPECT_TRUE(HasReason(late, GatewayReason::kDraining)) << late;
 }
 
 TEST_F(SubscriptionReplicasTest, FallingBehindRetentionIsSaidWithBothEnds) {
