@@ -180,21 +180,39 @@ void RequestLedger::Take(const Send& send, absl::string_view content_digest, abs
   claim.record.set_owner(options_.owner);
   const absl::Time ends = std::min(send.answer_by, now + kLongestCall) + options_.settle_limit + kLeaseSlack;
   claim.record.set_lease_until_ms(absl::ToUnixMillis(ends));
-  StateWrite write{kBucket, claim.key, claim.record.SerializeAsString(), /*expected_revision=*/0,
-                   now + options_.retention};
+  std::string value = claim.record.SerializeAsString();
   std::vector<StateWrite> writes;
-  writes.push_back(std::move(write));
-  store_.Write(
-      std::move(writes), StateStore::Durability::kDurable,
-      [this, claim = std::move(claim), done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
-        if (results.front().ok()) {
-          claim.revision = *results.front();
-          metrics_.claims.Increment();
-          return std::move(done)(std::optional<Claim>(std::move(claim)));
-        }
-        if (absl::IsAborted(results.front().status())) return std::move(done)(std::optional<Claim>());
-        std::move(done)(StoreFailure(results.front().status()));
-      });
+  writes.push_back({kBucket, claim.key, value, /*expected_revision=*/0, now + options_.retention});
+  store_.Write(std::move(writes), StateStore::Durability::kDurable,
+               [this, claim = std::move(claim), value = std::move(value),
+                done = std::move(done)](std::vector<absl::StatusOr<uint64_t>> results) mutable {
+                 if (results.front().ok()) {
+                   claim.revision = *results.front();
+                   metrics_.claims.Increment();
+                   return std::move(done)(std::optional<Claim>(std::move(claim)));
+                 }
+                 if (absl::IsAborted(results.front().status())) return std::move(done)(std::optional<Claim>());
+                 GiveBack(std::move(claim.key), std::move(value),
+                          [failure = StoreFailure(results.front().status()), done = std::move(done)]() mutable {
+                            std::move(done)(std::move(failure));
+                          });
+               });
+}
+
+void RequestLedger::GiveBack(std::string key, std::string value, absl::AnyInvocable<void() &&> done) const {
+  store_.Get(kBucket, key,
+             [this, key, value = std::move(value),
+              done = std::move(done)](absl::StatusOr<std::optional<StateEntry>> entry) mutable {
+               // Nothing but this very claim: an earlier one of ours may be of a send that was made.
+               const bool is_there = entry.ok() && entry->has_value() && (*entry)->value == value;
+               if (!is_there) return std::move(done)();
+               std::vector<StateWrite> writes;
+               writes.push_back({kBucket, key, std::nullopt, (*entry)->revision});
+               store_.Write(std::move(writes), StateStore::Durability::kDurable,
+                            [done = std::move(done)](const std::vector<absl::StatusOr<uint64_t>>&) mutable {
+                              std::move(done)();
+                            });
+             });
 }
 
 void RequestLedger::Settle(const Send& send, Claim claim, const absl::StatusOr<SendResult>& result,

@@ -71,7 +71,8 @@ class RequestLedger {
             absl::AnyInvocable<void(absl::StatusOr<std::optional<Reading>>) &&> done) const;
 
   // Durably takes the id for this send. nullopt: somebody else has taken it meanwhile; look it up again.
-  // Error: STORE_UNAVAILABLE, nothing was sent.
+  // Error: STORE_UNAVAILABLE, nothing was sent; what a store across a network may have taken all the same is given
+  // back first, as far as that store can be reached.
   void Take(const Send& send, absl::string_view content_digest, absl::string_view account,
             absl::AnyInvocable<void(absl::StatusOr<std::optional<Claim>>) &&> done) const;
 
@@ -101,6 +102,8 @@ class RequestLedger {
   void AddMessage(const Send& send, absl::string_view account, const absl::StatusOr<SendResult>& result,
                   std::vector<StateWrite>& writes) const;
 
+  // Deletes the claim if the store has it, though its answer said no.
+  void GiveBack(std::string key, std::string value, absl::AnyInvocable<void() &&> done) const;
   void CountRepeat(Found::State state) const;
   // Writes the end of a claim.
   void Conclude(std::vector<StateWrite> writes, int64_t lease_until_ms, absl::AnyInvocable<void() &&> done) const;

@@ -114,6 +114,7 @@ void SendInProgress::OnDeadline() {
     absl::MutexLock lock(&mutex_);
     step = step_;
     ticket = ticket_;
+    if (step != Step::kAsking) given_up_ = true;  // from here on it is not asked
   }
   if (step == Step::kAsking) return;
   if (step == Step::kFollowing) {
@@ -212,12 +213,16 @@ bool SendInProgress::TryAgain(const absl::Status& failure) {
   {
     absl::MutexLock lock(&mutex_);
     if (given_up_ || answered_) return false;
-    call_ = 0;
-    step_ = Step::kPacing;  // nothing is written, and a caller who goes away is answered at once
     tries = tries_;
   }
   const auto wait = environment_.retries.NextTry(failure, tries, environment_.clock.Now(), send_.answer_by);
   if (!wait.has_value()) return false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (given_up_ || answered_) return false;
+    call_ = 0;
+    step_ = Step::kPacing;  // nothing is written, and a caller who goes away is answered at once
+  }
   environment_.clock.CallAfter(*wait, [self = shared_from_this()] { self->Ask(); });
   return true;
 }

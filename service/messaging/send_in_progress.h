@@ -99,7 +99,7 @@ class SendInProgress final : public PendingSend,
   AulmClient::CallId call_ ABSL_GUARDED_BY(mutex_) = 0;  // of the last try, while it is under way
   Clock::TimerId deadline_timer_ ABSL_GUARDED_BY(mutex_) = 0;
   bool answered_ ABSL_GUARDED_BY(mutex_) = false;
-  bool given_up_ ABSL_GUARDED_BY(mutex_) = false;
+  bool given_up_ ABSL_GUARDED_BY(mutex_) = false;  // the caller has gone, or its deadline came before aulm was asked
 };
 
 }  // namespace aulm::gateway

@@ -14,6 +14,7 @@
 #include "prometheus/text_serializer.h"
 #include "service/aulm/aulm_metrics.h"
 #include "service/base/status_details.h"
+#include "tests/support/failing_bucket.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/fake_http_transport.h"
 #include "tests/support/fake_random.h"
@@ -72,7 +73,7 @@ class SenderTest : public testing::Test {
     auto client = AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     ASSERT_TRUE(client.ok()) << client.status();
     accounts_->Add(*std::move(client), {});
-    ledger_.emplace(RequestLedger::Options{.owner = owner}, store_, clock_, registry_);
+    ledger_.emplace(RequestLedger::Options{.owner = owner}, claims_, clock_, registry_);
     retries_.emplace(RetryPolicy::Options{}, random_);
     messages_ = SentMessages::Create({}, store_, clock_, restarted_registry_.emplace());
     quotas_ = Quotas::Create({.refuse_when_used_up = true}, store_, clock_, *restarted_registry_);
@@ -113,6 +114,7 @@ class SenderTest : public testing::Test {
   FakeClock clock_;
   FakeRandom random_;
   FakeStateStore store_{clock_};
+  FailingBucket claims_{store_, "requests"};  // the ledger's way to the store
   FakeHttpTransport transport_;
   AulmMetrics metrics_{registry_};
   std::optional<AccountDirectory> accounts_;
@@ -358,6 +360,16 @@ TEST_F(SenderTest, StoreFailureIsNotSent) {
 
   ExpectError(answer, GatewayReason::kStoreUnavailable, Outcome::kNotSent);
   EXPECT_EQ(transport_.requests().size(), 0u);
+}
+
+TEST_F(SenderTest, AClaimThatWasMadeThoughItsAnswerWasLostIsGivenBack) {
+  claims_.FailNext(FailingBucket::Failure::kNotHeardOf);
+  const Answer first = Begin(TextSendOf("order-1"));
+  ExpectError(first, GatewayReason::kStoreUnavailable, Outcome::kNotSent);
+  const Answer second = Begin(TextSendOf("order-1"));
+  ASSERT_EQ(transport_.requests().size(), 1u);
+  transport_.Answer(0, Accepted());
+  ExpectSent(second, "m-1", /*replayed=*/false);
 }
 
 TEST_F(SenderTest, GeneratedIdDoesNotWaitForTheStore) {
