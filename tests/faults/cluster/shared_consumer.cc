@@ -72,7 +72,7 @@ void SharedConsumer::Follow(size_t gateway, grpc::ClientContext& context) {
     for (const v1::Delivery& delivery : frame.event_batch().deliveries()) history_.End(delivery.event());
     {
       absl::MutexLock lock(&mutex_);
-      handled_.push_back({gateway, std::move(*frame.mutable_event_batch())});
+      handled_[gateway].MergeFrom(frame.event_batch());
     }
     // Whatever comes over a stream of before is excused: let that be one frame.
     if (fleet_.disturbances(gateway) != self.disturbances) context.TryCancel();
@@ -82,23 +82,22 @@ void SharedConsumer::Follow(size_t gateway, grpc::ClientContext& context) {
 
 void SharedConsumer::SettleAll() {
   while (true) {
-    Handled next;
+    std::map<size_t, v1::EventBatch> handled;  // all of it: an answer may take its time
     {
       absl::MutexLock lock(&mutex_);
       const auto has = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopped_ || !handled_.empty(); };
       mutex_.Await(absl::Condition(&has));
       if (stopped_) return;
-      next = std::move(handled_.front());
-      handled_.pop_front();
+      handled.swap(handled_);
     }
-    Settle(next.gateway, next.batch);
+    for (const auto& [gateway, batch] : handled) Settle(gateway, batch);
   }
 }
 
-void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& batch) {
+void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& handled) {
   v1::AcknowledgeEventsRequest request;
   request.set_subscription(kSubscription);
-  for (const v1::Delivery& delivery : batch.deliveries()) {
+  for (const v1::Delivery& delivery : handled.deliveries()) {
     v1::Settlement& settlement = *request.add_settlements();
     settlement.set_ack_token(delivery.ack_token());
     settlement.set_action(v1::SETTLEMENT_ACTION_ACK);
@@ -111,7 +110,7 @@ void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& batch) {
     if (!StubOf(at, settling_).AcknowledgeEvents(&context, request, &answer).ok()) continue;
     for (int i = 0; i < answer.results_size(); ++i) {
       if (answer.results(i).result() != v1::SETTLEMENT_EFFECT_OK) continue;
-      history_.Settled(batch.deliveries(i).event().delivery_id());
+      history_.Settled(handled.deliveries(i).event().delivery_id());
     }
     return;
   }

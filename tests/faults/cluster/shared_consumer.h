@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -36,13 +35,9 @@ class SharedConsumer {
   // One stream, until it ends.
   void Follow(size_t gateway, grpc::ClientContext& context);
   void SettleAll() ABSL_LOCKS_EXCLUDED(mutex_);
-  void Settle(size_t gateway, const v1::EventBatch& batch);
+  // Settles what `gateway` delivered.
+  void Settle(size_t gateway, const v1::EventBatch& handled);
 
-  // Handled, and not settled yet.
-  struct Handled {
-    size_t gateway;
-    v1::EventBatch batch;
-  };
   using Stubs = std::map<std::string, std::unique_ptr<v1::EventService::Stub>>;  // by address
   v1::EventService::Stub& StubOf(size_t gateway, Stubs& stubs);
 
@@ -54,7 +49,7 @@ class SharedConsumer {
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Handled> handled_ ABSL_GUARDED_BY(mutex_);
+  std::map<size_t, v1::EventBatch> handled_ ABSL_GUARDED_BY(mutex_);  // by gateway: not settled yet
 };
 
 }  // namespace aulm::gateway
