@@ -21,38 +21,40 @@ void ParkedEvents::Restore(const state::v1::ParkedRecord& record) {
 std::vector<StateWrite> ParkedEvents::TakeRecords(uint64_t generation, absl::Time now) {
   std::vector<StateWrite> writes;
   writing_ = std::exchange(orders_, {});
-  writing_ms_ = absl::ToUnixMillis(now);
-  for (const SharedLedger::ParkOrder& order : writing_) {
+  for (auto& [order, parked_ms] : writing_) {
+    if (parked_ms == 0) parked_ms = absl::ToUnixMillis(now);
     state::v1::ParkedRecord record;
     record.set_sequence(order.sequence);
     record.set_conversation(order.conversation);
     record.set_reason(order.reason);
     record.set_attempts(order.attempts);
-    record.set_parked_ms(writing_ms_);
+    record.set_parked_ms(parked_ms);
     record.set_generation(generation);
-    writes.push_back({kParkedEvents, ParkedKey(id_, writing_ms_, order.sequence), record.SerializeAsString(),
+    writes.push_back({kParkedEvents, ParkedKey(id_, parked_ms, order.sequence), record.SerializeAsString(),
                       std::nullopt, now + retention_});
   }
   return writes;
 }
 
 std::vector<SharedLedger::ParkOrder> ParkedEvents::RecordsWritten(bool ok) {
-  std::vector<SharedLedger::ParkOrder> written = std::exchange(writing_, {});
+  const std::vector<Ordered> written = std::exchange(writing_, {});
+  std::vector<SharedLedger::ParkOrder> parked;
   if (!ok) {
     orders_.insert(orders_.begin(), written.begin(), written.end());
-    return {};
+    return parked;
   }
-  for (const SharedLedger::ParkOrder& order : written) {
-    Park(order.sequence, order.conversation, writing_ms_);
+  for (const auto& [order, parked_ms] : written) {
+    parked.push_back(order);
+    Park(order.sequence, order.conversation, parked_ms);
     // It may have been a replay: then its earlier record has done its work.
     if (const auto found = replaying_.find(order.sequence); found != replaying_.end()) {
-      if (found->second.parked_ms != writing_ms_) {
+      if (found->second.parked_ms != parked_ms) {
         deletions_.push_back(ParkedKey(id_, found->second.parked_ms, order.sequence));
       }
       replaying_.erase(found);
     }
   }
-  return written;
+  return parked;
 }
 
 void ParkedEvents::Replay(const state::v1::ParkedRecord& record) {

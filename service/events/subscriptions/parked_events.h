@@ -31,7 +31,7 @@ class ParkedEvents {
   void Restore(const state::v1::ParkedRecord& record);
 
   // To be parked.
-  void Order(const SharedLedger::ParkOrder& order) { orders_.push_back(order); }
+  void Order(const SharedLedger::ParkOrder& order) { orders_.push_back({order}); }
   bool has_orders() const { return !orders_.empty(); }
   // The records of what is to be parked, to be made durable.
   std::vector<StateWrite> TakeRecords(uint64_t generation, absl::Time now);
@@ -62,6 +62,11 @@ class ParkedEvents {
     uint64_t conversation = 0;
   };
 
+  struct Ordered {
+    SharedLedger::ParkOrder order;
+    int64_t parked_ms = 0;  // once a record was made: the store may have that, though it did not say so
+  };
+
   void Park(uint64_t sequence, uint64_t conversation, int64_t parked_ms);
   void Unpark(uint64_t sequence);
 
@@ -70,9 +75,8 @@ class ParkedEvents {
   absl::flat_hash_map<uint64_t, Known> parked_;
   absl::btree_set<std::pair<int64_t, uint64_t>> by_time_;
   absl::flat_hash_map<uint64_t, Known> replaying_;
-  std::vector<SharedLedger::ParkOrder> orders_;
-  std::vector<SharedLedger::ParkOrder> writing_;  // on their way
-  int64_t writing_ms_ = 0;
+  std::vector<Ordered> orders_;
+  std::vector<Ordered> writing_;        // on their way
   std::vector<std::string> deletions_;  // keys
   std::vector<std::string> deleting_;   // on their way
 };

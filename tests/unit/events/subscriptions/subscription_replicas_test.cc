@@ -16,6 +16,7 @@
 #include "gtest/gtest.h"
 #include "service/base/status_details.h"
 #include "service/events/subscriptions/blocking_state.h"
+#include "service/events/subscriptions/parked_records.h"
 #include "service/events/subscriptions/share_records.h"
 #include "tests/support/failing_bucket.h"
 #include "tests/support/fake_clock.h"
@@ -471,6 +472,22 @@ TEST_F(SubscriptionReplicasTest, WhatIsParkedIsListedAndReplayedFromAnyReplica) 
   const v1::Delivery again = here->Take(1)[0];
   EXPECT_EQ(again.event().delivery_id(), "d1");
   EXPECT_EQ(again.attempt(), 1u);
+}
+
+TEST_F(SubscriptionReplicasTest, AnEventIsParkedOnceThoughAnAnswerOfTheStoreWasLost) {
+  FailingBucket& parked = StartFailing(kParkedEvents);
+  Create("bot", v1::SUBSCRIPTION_MODE_SHARED);
+  const auto here = Consume(*one, "bot");
+  AppendInbound(log, 1, 1);
+  v1::AcknowledgeEventsRequest request;
+  request.set_subscription("bot");
+  request.add_settlements()->set_ack_token(here->Take(1)[0].ack_token());
+  request.mutable_settlements(0)->set_action(v1::SETTLEMENT_ACTION_PARK);
+  parked.FailNext(FailingBucket::Failure::kNotHeardOf);
+  EXPECT_FALSE(Acknowledge(*one, request).ok());
+  Advance(absl::Seconds(5));  // it is written again
+  EXPECT_EQ(two->Get("bot")->stats().parked_events(), 1u);
+  EXPECT_EQ(ListNow(state, kParkedEvents, "", "", 10)->size(), 1u);
 }
 
 TEST_F(SubscriptionReplicasTest, ASeekOnOneReplicaDrainsTheStreamsOfAll) {
