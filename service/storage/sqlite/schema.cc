@@ -19,6 +19,13 @@ constexpr Migration kHistory[] = {
      "CREATE TABLE state(name TEXT PRIMARY KEY, expires_ms INTEGER NOT NULL, revision INTEGER NOT NULL,"
      " value BLOB NOT NULL) WITHOUT ROWID;"},
     {2, "CREATE TABLE state_journal(id INTEGER PRIMARY KEY, rows BLOB NOT NULL);"},
+    {3,
+     "ALTER TABLE state RENAME TO state_by_name;"
+     "CREATE TABLE state(id INTEGER PRIMARY KEY, expires_ms INTEGER NOT NULL, revision INTEGER NOT NULL,"
+     " name TEXT NOT NULL UNIQUE, value BLOB NOT NULL);"
+     "INSERT INTO state(expires_ms, revision, name, value)"
+     " SELECT expires_ms, revision, name, value FROM state_by_name ORDER BY name;"
+     "DROP TABLE state_by_name;"},
 };
 
 absl::Status Apply(Connection& connection, const Migration& migration) {

@@ -22,7 +22,10 @@ struct Migration {
 //   events      sequence → when, where it begins among all bytes ever stored, record (event_record.h)
 //   raw_bodies  sequence → the delivery's body; apart, so that a scan without bodies does not read over them
 //   deliveries  dedupe key (delivery_key.h) → sequence, when; the newest are in their events alone (delivery_index.h)
-//   state       bucket/key → expiry, revision, value; the small columns first, so that a sweep reads no long values
+//   state       bucket/key → expiry, revision, value. Rows stand in the order in which they were first merged, so that
+//   new
+//               ones share pages whatever their names; the index of the names is a fifth as large as they are. The
+//               small columns come first, so that a sweep reads no long values
 //   state_journal  id → rows of state of one commit (state_row.h) that are newer than what `state` has of them
 //               (state_table.h)
 absl::Span<const Migration> SchemaHistory();

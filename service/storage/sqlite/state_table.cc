@@ -1,6 +1,7 @@
 #include "service/storage/sqlite/state_table.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 namespace aulm::gateway {
@@ -22,7 +23,8 @@ absl::StatusOr<std::unique_ptr<StateTable>> StateTable::Open(Connection& connect
        "INSERT INTO state(name, expires_ms, revision, value) VALUES(?1, ?2, ?3, ?4) ON CONFLICT(name) DO UPDATE SET"
        " expires_ms = excluded.expires_ms, revision = excluded.revision, value = excluded.value"},
       {&table->delete_, "DELETE FROM state WHERE name = ?1"},
-      {&table->after_, "SELECT name, expires_ms FROM state WHERE name > ?1 ORDER BY name LIMIT ?2"},
+      {&table->after_, "SELECT id, expires_ms FROM state WHERE id > ?1 ORDER BY id LIMIT ?2"},
+      {&table->expire_, "DELETE FROM state WHERE id = ?1"},
   });
   status.Update(table->LoadJournal(connection));
   if (!status.ok()) return status;
@@ -127,26 +129,26 @@ absl::Status StateTable::ForgetEntries(size_t most_rows) {
 
 absl::StatusOr<bool> StateTable::Sweep(absl::Time now) {
   const int64_t now_ms = StateMilliseconds(now);
-  std::vector<std::string> expired;
-  std::string last;
+  std::vector<int64_t> expired;
+  int64_t last = 0;
   int64_t rows = 0;
   {
     ResetAtEnd reset(after_);
-    after_.BindText(1, swept_).Bind(2, kRowsSwept);
+    after_.Bind(1, swept_).Bind(2, kRowsSwept);
     while (true) {
       absl::StatusOr<bool> row = after_.Step();
       if (!row.ok()) return row.status();
       if (!*row) break;
       ++rows;
-      last = std::string(after_.Bytes(0));
+      last = after_.Integer(0);
       if (after_.Integer(1) <= now_ms) expired.push_back(last);
     }
   }
-  for (const std::string& name : expired) {
-    if (absl::Status status = delete_.BindText(1, name).Run(); !status.ok()) return status;
+  for (const int64_t id : expired) {
+    if (absl::Status status = expire_.Bind(1, id).Run(); !status.ok()) return status;
   }
   const bool at_end = rows < kRowsSwept;
-  swept_ = at_end ? "" : last;
+  swept_ = at_end ? 0 : last;
   return at_end;
 }
 

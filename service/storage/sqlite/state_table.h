@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -18,7 +17,7 @@
 
 namespace aulm::gateway {
 
-// The writer's side of the state. Names are random: each row put into the table at once would dirty a page of its own.
+// The writer's side of the state. Names are random: each put at once would dirty a page of their index of its own.
 // So a commit appends all its rows as one entry to a journal, from which a start reads them again, and they stand in
 // memory; when there are many, they are merged into the table in the order of names, the last of each name alone, many
 // to a page. Until it was merged a row is read from memory (StateReader).
@@ -72,8 +71,8 @@ class StateTable {
   absl::Status Merge(const StateRow& row);
   absl::Status ForgetEntries(size_t most_rows);
 
-  Statement append_, forget_, put_, delete_, after_;
-  std::string swept_;
+  Statement append_, forget_, put_, delete_, after_, expire_;
+  int64_t swept_ = 0;  // the last row that the sweep looked at
 
   std::deque<Entry> journal_;
   int64_t next_id_ = 1;

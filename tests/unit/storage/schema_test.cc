@@ -54,6 +54,24 @@ TEST_F(SchemaTest, OlderVersionIsBroughtUpAndKeepsItsRows) {
   EXPECT_EQ(connection.QueryInteger("SELECT count(*) FROM notes WHERE text = 'kept' AND author = 'nobody'").value(), 1);
 }
 
+TEST_F(SchemaTest, StateOfVersion2IsKept) {
+  Connection connection = Open();
+  ASSERT_TRUE(MigrateSchema(connection, SchemaHistory().subspan(0, 2)).ok());
+  ASSERT_TRUE(connection
+                  .Execute("INSERT INTO state(name, expires_ms, revision, value) VALUES('b/2', 20, 7, 'two'),"
+                           "('b/1', 10, 5, 'one')")
+                  .ok());
+
+  ASSERT_TRUE(MigrateSchema(connection, SchemaHistory()).ok());
+
+  EXPECT_EQ(connection.QueryInteger("SELECT count(*) FROM state").value(), 2);
+  EXPECT_EQ(connection
+                .QueryInteger("SELECT count(*) FROM state WHERE name = 'b/2' AND expires_ms = 20 AND revision = 7"
+                              " AND value = 'two'")
+                .value(),
+            1);
+}
+
 TEST_F(SchemaTest, NewestVersionIsLeftAlone) {
   Connection connection = Open();
   ASSERT_TRUE(MigrateSchema(connection, {kFirst, kSecond}).ok());
