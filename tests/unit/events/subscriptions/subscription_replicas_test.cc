@@ -154,9 +154,9 @@ class SubscriptionReplicasTest : public testing::Test {
 
   // Replica one anew, on whose way to the store writes to one bucket can fail.
   FailingBucket& StartFailing(const std::string& bucket) {
-    failing = std::make_unique<FailingBucket>(state, bucket);
-    one = std::make_unique<Replica>("three", log, *failing, network, clock, random);
-    return *failing;
+    failing_bucket = std::make_unique<FailingBucket>(state, bucket);
+    one = std::make_unique<Replica>("three", log, *failing_bucket, network, clock, random);
+    return *failing_bucket;
   }
 
   void Create(const std::string& name, v1::SubscriptionMode mode) {
@@ -244,7 +244,7 @@ class SubscriptionReplicasTest : public testing::Test {
   FakeEventLog log;
   FakeStateStore state;
   std::shared_ptr<FakePeerNetwork> network;
-  std::unique_ptr<FailingBucket> failing;
+  std::unique_ptr<FailingBucket> failing_bucket;
   std::unique_ptr<Replica> one;
   std::unique_ptr<Replica> two;
   std::vector<std::shared_ptr<Watcher>> watchers;
