@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "absl/time/clock.h"
 #include "service/storage/jetstream/jetstream_api.h"
 
@@ -38,7 +40,9 @@ void JetStreamEngine::ExpireEvents() {
 
 void JetStreamEngine::AskApi(const std::string& verb) {
   NatsServers servers;
-  servers.urls = {url_};
+  for (const absl::string_view server : absl::StrSplit(absl::StripPrefix(url_, "nats://"), ',')) {
+    servers.urls.push_back(absl::StrCat("nats://", server));
+  }
   auto connection = NatsConnection::Connect(servers, absl::Seconds(10), random_,
                                             {[] {}, [](const std::string&) {}, [](const absl::Status&) {}});
   ASSERT_TRUE(connection.ok()) << connection.status();

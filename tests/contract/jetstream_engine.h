@@ -11,11 +11,11 @@
 
 namespace aulm::gateway {
 
-// A store on a real nats-server, which the program starts once; each has streams of its own, and takes them away again.
-// The server stamps events with its own clock, so only the state's time can be moved on.
+// A store on a real nats-server, or three, which the program starts once; each has streams of its own, and takes them
+// away again. The server stamps events with its own clock, so only the state's time can be moved on.
 class JetStreamEngine final : public StoreEngine {
  public:
-  // On the servers at `url`: nats://127.0.0.1:…
+  // On the servers at `url`: nats://127.0.0.1:…, or several of them after commas.
   explicit JetStreamEngine(std::string url);
   ~JetStreamEngine() override;
 
