@@ -340,12 +340,13 @@ TEST_F(SubscriptionReplicasTest, AReplicaThatLostItsShareToNobodyLeavesItToOther
   request.mutable_settlements(0)->set_action(v1::SETTLEMENT_ACTION_ACK);
   EXPECT_FALSE(Acknowledge(*one, request).ok());
   EXPECT_EQ(here->AwaitDrain(), "moved");
-  const std::unique_ptr<Replica> living = std::move(one);  // nobody asks it for anything any more
+  std::unique_ptr<Replica> living = std::move(one);  // nobody asks it for anything any more
 
   const auto there = Consume(*two, "bot");
   Advance(absl::Seconds(10));
 
   EXPECT_EQ(IdsOf(there->Take(1)), std::set<std::string>{"d1"});
+  one = std::move(living);  // it outlives its consumer
 }
 
 TEST_F(SubscriptionReplicasTest, AReplicaThatWasCutOffThinksNobodyDead) {
