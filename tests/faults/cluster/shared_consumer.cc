@@ -102,12 +102,16 @@ void SharedConsumer::Settle(size_t gateway, const v1::EventBatch& handled) {
     settlement.set_ack_token(delivery.ack_token());
     settlement.set_action(v1::SETTLEMENT_ACTION_ACK);
   }
-  // The gateway next door may be dead.
+  // The gateway next door may be dead, or stopped: then each call takes all its time, and what is in hand waits for it.
   for (const size_t at : {(gateway + 1) % Fleet::kSize, gateway}) {
+    const int disturbances = fleet_.disturbances(at);
+    if (at != gateway && silent_.at(at) == disturbances) continue;
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + kPatience);
     v1::AcknowledgeEventsResponse answer;
-    if (!StubOf(at, settling_).AcknowledgeEvents(&context, request, &answer).ok()) continue;
+    const grpc::Status status = StubOf(at, settling_).AcknowledgeEvents(&context, request, &answer);
+    if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) silent_.at(at) = disturbances;
+    if (!status.ok()) continue;
     for (int i = 0; i < answer.results_size(); ++i) {
       if (answer.results(i).result() != v1::SETTLEMENT_EFFECT_OK) continue;
       history_.Settled(handled.deliveries(i).event().delivery_id());

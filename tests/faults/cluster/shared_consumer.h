@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +26,9 @@ class SharedConsumer {
 
   // Both outlive it.
   SharedConsumer(const Fleet& fleet, size_t home, HandledEvents& history)
-      : fleet_(fleet), home_(home), history_(history) {}
+      : fleet_(fleet), home_(home), history_(history) {
+    silent_.fill(-1);
+  }
 
   // Until Stop.
   void Run() ABSL_LOCKS_EXCLUDED(mutex_);
@@ -44,8 +47,9 @@ class SharedConsumer {
   const Fleet& fleet_;
   const size_t home_;
   HandledEvents& history_;
-  Stubs reading_;   // of Run
-  Stubs settling_;  // of its second thread
+  Stubs reading_;                         // of Run
+  Stubs settling_;                        // of its second thread, as the next
+  std::array<int, Fleet::kSize> silent_;  // Fleet::disturbances when a gateway last did not answer in time
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
