@@ -99,8 +99,13 @@ void SendsElsewhere::OnNews(absl::string_view news) {
 }
 
 void SendsElsewhere::OnHearing(bool hears) {
-  absl::MutexLock lock(&mutex_);
-  unsure_until_ = hears ? clock_.Now() + kRemembered : absl::InfiniteFuture();
+  std::vector<std::string> told;
+  {
+    absl::MutexLock lock(&mutex_);
+    unsure_until_ = hears ? clock_.Now() + kRemembered : absl::InfiniteFuture();
+    for (const auto& session : ours_) told.push_back(session.first);
+  }
+  if (hears) Tell(told);  // of these the others may not have heard
 }
 
 }  // namespace aulm::gateway

@@ -115,6 +115,16 @@ TEST_F(SendsElsewhereTest, WhoWasCutOffDoesNotKnowUntilAWhileAfterwards) {
   EXPECT_FALSE(here_->Possible("default\nany"));
 }
 
+TEST_F(SendsElsewhereTest, WhatWasToldWhileCutOffIsToldAgainAtOnceAfterwards) {
+  network_->SetSilent("there", true);
+  there_->Begin(kSession);
+  EXPECT_FALSE(here_->Possible(kSession)) << "the news is lost";
+
+  network_->SetSilent("there", false);
+
+  EXPECT_TRUE(here_->Possible(kSession));
+}
+
 TEST_F(SendsElsewhereTest, NewsThatCannotBeReadIsLeft) {
   network_->Tell("there", "\xff\xff no news");
   EXPECT_FALSE(here_->Possible(kSession));
