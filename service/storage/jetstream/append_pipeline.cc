@@ -180,7 +180,10 @@ void AppendPipeline::OnPublished(const ItemPtr& item, const absl::StatusOr<NatsM
 }
 
 void AppendPipeline::NoteInProcess(const Item& item) {
-  if (in_process_.size() >= kMostInProcess) in_process_.clear();
+  // One alone gives way: were all forgotten, none would ever be old enough where there are more of them.
+  if (in_process_.size() >= kMostInProcess && !in_process_.contains(item.message_id)) {
+    in_process_.erase(in_process_.begin());
+  }
   const absl::Time now = clock_.Now();
   const InProcess& first = in_process_.try_emplace(item.message_id, InProcess{now, head_()}).first->second;
   // A leader that stores what came later has come to an end with all that came before. Another leader knows nothing of

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "service/storage/jetstream/append_pipeline.h"
 #include "service/storage/jetstream/jetstream_api.h"
 #include "tests/integration/jetstream/store_fixture.h"
 
@@ -200,6 +201,58 @@ TEST_F(StorePartsTest, WhoListensIsToldThatNewsMayHaveBeenLost) {
   other.peers->Tell("again");
   EXPECT_THAT(hearing.AwaitNews(1), ElementsAre("again"));
   one.engine.reset();
+}
+
+TEST_F(StorePartsTest, LeaderThatTakesMoreForStoredByHalvesThanIsKeptInMindIsReplacedAllTheSame) {
+  NatsServers servers;
+  servers.urls = {options_.url};
+  std::vector<std::unique_ptr<NatsConnection>> connections;
+  for (int i = 0; i < 2; ++i) {
+    auto made = NatsConnection::Connect(servers, absl::Seconds(10), random_,
+                                        {[] {}, [](const std::string&) {}, [](const absl::Status&) {}});
+    ASSERT_TRUE(made.ok()) << made.status();
+    connections.push_back(*std::move(made));
+  }
+  const auto leader = connections[0]->Subscribe("aulm.events.>", [&](const NatsMessage& message) {
+    connections[0]
+        ->Publish(std::string(message.reply()), "", {}, R"({"stream": "aulm-events", "seq": 0, "duplicate": true})")
+        .IgnoreError();
+  });
+  ASSERT_TRUE(leader.ok()) << leader.status();
+  AppendPipeline::Options options;
+  options.prefix = "aulm";
+  options.duplicate_window = absl::Hours(2);
+  options.max_appends = 10'000;
+  options.max_bytes = 64 << 20;
+  options.limit = absl::Seconds(20);
+  prometheus::Registry registry;
+  StorageMetrics metrics(registry);
+  uint64_t head = 1;  // of the loop, as what comes next
+  bool replaced = false;
+  AppendPipeline pipeline(
+      options, *connections[1], clock_, random_, metrics, [&] { return head; }, [] { return 1; },
+      [&] { replaced = true; });
+  ASSERT_TRUE(pipeline.Start().ok());
+  for (int i = 0; i < 1500; ++i) {
+    NewEvent event = EventOf(absl::StrCat("d-", i));
+    event.not_before = clock_.Now();
+    pipeline.Append(event, [](const absl::StatusOr<Appended>&) {});
+  }
+
+  NatsLoop& loop = connections[1]->loop();
+  bool over = false;
+  while (!over) {  // others store events meanwhile
+    loop.Post([&] {
+      ++head;
+      pipeline.Tick();
+      over = replaced || pipeline.open() == 0;
+    });
+    loop.Flush();
+  }
+
+  EXPECT_TRUE(replaced);
+  loop.Post([&] { pipeline.Stop(); });
+  loop.Flush();
 }
 
 TEST_F(StorePartsTest, SweepRemovesWhatIsOverAndNothingElse) {
