@@ -145,7 +145,7 @@ void JetStreamStateStore::Publish(const ItemPtr& item) {
     headers.emplace_back(kExpiresHeader, absl::StrCat(absl::ToUnixMillis(write.expires)));
   }
   requests_.Send(
-      item->subject, std::move(headers), write.value.value_or(""),
+      buckets_.StreamOf(write.bucket), item->subject, std::move(headers), write.value.value_or(""),
       [this, item](const absl::StatusOr<NatsMessage>& answer) { OnPublished(item, ParsePublishAck(answer)); });
 }
 
@@ -243,7 +243,7 @@ void JetStreamStateStore::ReadCurrent(const std::string& bucket, const std::stri
 void JetStreamStateStore::ReadDirectly(const std::string& bucket, const std::string& subject, absl::Time deadline,
                                        std::function<void(absl::StatusOr<Current>)> done) {
   requests_.Send(
-      absl::StrCat("$JS.API.DIRECT.GET.", buckets_.StreamOf(bucket), ".", subject), {}, "",
+      buckets_.StreamOf(bucket), absl::StrCat("$JS.API.DIRECT.GET.", buckets_.StreamOf(bucket), ".", subject), {}, "",
       [this, bucket, subject, deadline, done = std::move(done)](const absl::StatusOr<NatsMessage>& answer) {
         if (!answer.ok()) {
           if (!IsTransient(answer.status()) || clock_.Now() > deadline) return done(InSeamWords(answer.status()));

@@ -94,7 +94,6 @@ absl::Status JetStreamStore::OpenStreams(Random& random) {
       std::make_unique<StateBuckets>(*api_, *state_thread_, clock_, options_.nats.prefix, options_.nats.replicas);
   if (absl::Status bad = buckets_->CheckAll(); !bad.ok()) return bad;
   state_requests_ = std::make_unique<StateRequests>(*connection_, *state_thread_, clock_, kStateTryTimeout);
-  if (absl::Status failed = state_requests_->Start(); !failed.ok()) return failed;
   state_ = std::make_unique<JetStreamStateStore>(*buckets_, *api_, *state_requests_, *state_thread_, clock_, random,
                                                  metrics_, options_.max_open_state_calls);
   peers_ =
