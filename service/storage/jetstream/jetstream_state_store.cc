@@ -21,6 +21,7 @@ constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
 constexpr size_t kMostKnown = 100'000;
 // Values of a listing that are asked for at once.
 constexpr size_t kListWindow = 128;
+constexpr char kMessageIdHeader[] = "Nats-Msg-Id";
 
 absl::Time ExpiresOf(absl::string_view header) {
   int64_t ms = 0;
@@ -135,7 +136,9 @@ void JetStreamStateStore::DecideKnowing(const ItemPtr& item, const Known& curren
 }
 
 void JetStreamStateStore::Publish(const ItemPtr& item) {
-  NatsConnection::Headers headers = {{"Nats-Msg-Id", item->message_id}};
+  // Clusters of 2.11 keep the id of what they refused, and would take what follows under it for that.
+  NatsConnection::Headers headers = {
+      {kMessageIdHeader, item->refusals == 0 ? item->message_id : absl::StrCat(item->message_id, ".", item->refusals)}};
   const StateWrite& write = item->write;
   if (const std::optional<uint64_t>& expected = item->expected; expected.has_value()) {
     headers.emplace_back("Nats-Expected-Last-Subject-Sequence", absl::StrCat(*expected));
@@ -154,16 +157,21 @@ void JetStreamStateStore::OnPublished(const ItemPtr& item, const absl::StatusOr<
   if (ack.ok()) {
     Remember(item->subject,
              {ack->sequence, absl::FromUnixMillis(absl::ToUnixMillis(write.expires)), !write.value.has_value()});
-    metrics_.Committed(0, 0, 1, clock_.Now() - item->begun);
-    return Resolve(item, write.value.has_value() ? ack->sequence : 0);
+    return OnMade(item, ack->sequence);
   }
   if (absl::IsAborted(ack.status())) {
     known_.erase(item->subject);
+    ++item->refusals;
     if (clock_.Now() - item->begun > kLimit)
       return Resolve(item, absl::UnavailableError("state: the key is contended"));
     return ReadCurrent(write.bucket, item->subject, item->begun + kLimit,
                        [this, item](absl::StatusOr<Current> current) {
                          if (!current.ok()) return Resolve(item, current.status());
+                         // Clusters of 2.9 and 2.10 compare before they look for the id: what was made and whose answer
+                         // was lost is refused when it is repeated, for its own sake.
+                         if (absl::StartsWith(current->message_id, item->message_id)) {
+                           return OnMade(item, current->known.revision);
+                         }
                          DecideKnowing(item, current->known);
                        });
   }
@@ -172,6 +180,11 @@ void JetStreamStateStore::OnPublished(const ItemPtr& item, const absl::StatusOr<
     return Resolve(item, InSeamWords(ack.status()));
   }
   Later([this, item] { Publish(item); });
+}
+
+void JetStreamStateStore::OnMade(const ItemPtr& item, uint64_t sequence) {
+  metrics_.Committed(0, 0, 1, clock_.Now() - item->begun);
+  Resolve(item, item->write.value.has_value() ? sequence : 0);
 }
 
 void JetStreamStateStore::Resolve(const ItemPtr& item, absl::StatusOr<uint64_t> result) {
@@ -233,6 +246,7 @@ void JetStreamStateStore::ReadCurrent(const std::string& bucket, const std::stri
           // Besides ours, NATS' own tools delete with a marker of another name.
           const bool deleted = !message->Header(kOperationHeader).empty();
           current.known = {message->sequence, ExpiresOf(message->Header(kExpiresHeader)), deleted};
+          current.message_id = std::string(message->Header(kMessageIdHeader));
           current.value = std::move(message->data);
           Remember(subject, current.known);
           done(std::move(current));
@@ -256,6 +270,7 @@ void JetStreamStateStore::ReadDirectly(const std::string& bucket, const std::str
         }
         current.known.expires = ExpiresOf(answer->Header(kExpiresHeader));
         current.known.deleted = !answer->Header(kOperationHeader).empty();
+        current.message_id = std::string(answer->Header(kMessageIdHeader));
         current.value = std::string(answer->data());
         Remember(subject, current.known);
         done(std::move(current));

@@ -66,7 +66,8 @@ class JetStreamStateStore final : public StateStore {
     size_t index;
     StateWrite write;
     std::string subject;
-    std::string message_id;
+    std::string message_id;  // the beginning of all that it is published under
+    int refusals = 0;        // for another last sequence
     absl::Time begun;
     std::optional<uint64_t> expected;         // what the stream is to compare with
     std::vector<std::function<void()>> then;  // reads that were asked for after this, and are to see it
@@ -86,6 +87,7 @@ class JetStreamStateStore final : public StateStore {
   struct Current {
     Known known;
     std::string value;
+    std::string message_id;
   };
 
   struct Listing;
@@ -97,6 +99,7 @@ class JetStreamStateStore final : public StateStore {
   void DecideKnowing(const ItemPtr& item, const Known& current);
   void Publish(const ItemPtr& item);
   void OnPublished(const ItemPtr& item, const absl::StatusOr<PublishAck>& ack);
+  void OnMade(const ItemPtr& item, uint64_t sequence);
   void Resolve(const ItemPtr& item, absl::StatusOr<uint64_t> result);
   // The entry under a subject as the leader has it; tried until `deadline`.
   void ReadCurrent(const std::string& bucket, const std::string& subject, absl::Time deadline,

@@ -2,10 +2,13 @@
 // halves, or none at all.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <cstdlib>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_format.h"
 #include "service/storage/jetstream/jetstream_api.h"
+#include "service/storage/jetstream/state_subject.h"
 #include "service/storage/jetstream/stored_event.h"
 #include "tests/integration/jetstream/store_fixture.h"
 
@@ -37,6 +40,14 @@ class Client {
   absl::StatusOr<PublishAck> Publish(const NewEvent& event) {
     return ParsePublishAck(requests_->SendNow(EventSubject("aulm", event), {{"Nats-Msg-Id", EventMessageId(event)}},
                                               EncodeStoredEvent(event), absl::Seconds(1)));
+  }
+
+  // A write of the key's state, as a store makes it under a message id.
+  absl::StatusOr<PublishAck> Write(const std::string& key, const std::string& message_id, uint64_t expected) {
+    return ParsePublishAck(requests_->SendNow(
+        absl::StrCat("$KV.aulm-state-requests.", StateSubjectOfKey(key)),
+        {{"Nats-Msg-Id", message_id}, {"Nats-Expected-Last-Subject-Sequence", absl::StrCat(expected)}}, "2",
+        absl::Seconds(1)));
   }
 
   // Whether it answers, right or wrong.
@@ -146,6 +157,81 @@ TEST_F(ClusterLeaderTest, EventThatALeaderLostAndTakesForADuplicateIsStoredByAno
 
   ASSERT_TRUE(appended.ok()) << appended.status();
   EXPECT_THAT(IdsOf(*store.log), UnorderedElementsAre("meanwhile", "lost", "other"));
+}
+
+// Chance whose ids can be told beforehand.
+class CountedIds final : public Random {
+ public:
+  double Uniform() override { return 0.5; }
+  std::string Uuid() override { return IdOf(++last_); }
+  std::string Next() const { return IdOf(last_ + 1); }
+
+ private:
+  static std::string IdOf(int number) { return absl::StrFormat("id-%08d", number); }
+  std::atomic<int> last_{0};
+};
+
+// Servers up to 2.10 compare the last sequence before they look for the message id.
+TEST_F(ClusterLeaderTest, WriteWhoseAnswerWasLostIsNotRefusedForItsOwnSakeWhenItIsRepeated) {
+  CountedIds random;
+  prometheus::Registry registry;
+  const absl::StatusOr<Store> store = OpenStore(options_, clock_, random, registry);
+  ASSERT_TRUE(store.ok()) << store.status();
+  absl::StatusOr<uint64_t> first;
+  do {
+    first = WriteNow(*store->state, {"requests", "order-1", "1", std::nullopt});
+  } while (absl::IsUnavailable(first.status()));
+  ASSERT_TRUE(first.ok()) << first.status();
+  // What the store then writes, made before it has heard of that.
+  const absl::StatusOr<PublishAck> made = ClientOf(0).Write("order-1", random.Next(), *first);
+  ASSERT_TRUE(made.ok()) << made.status();
+
+  const absl::StatusOr<uint64_t> repeated = WriteNow(*store->state, {"requests", "order-1", "2", *first});
+
+  ASSERT_TRUE(repeated.ok()) << repeated.status();
+  EXPECT_EQ(*repeated, made->sequence);
+}
+
+// Servers of 2.11 note the message id of what they then refuse, and call it in process.
+TEST_F(ClusterLeaderTest, WriteThatWasRefusedIsMadeUponWhatStandsThere) {
+  const Store one = OpenOrDie();
+  const Store other = OpenOrDie();
+  absl::StatusOr<uint64_t> made;
+  do {
+    made = WriteNow(*one.state, {"requests", "order-1", "1", std::nullopt});
+  } while (absl::IsUnavailable(made.status()));
+  ASSERT_TRUE(made.ok()) << made.status();
+  ASSERT_TRUE(WriteNow(*one.state, {"requests", "order-1", std::nullopt, *made}).ok());
+
+  // It knows nothing of the key, and so nothing of the marker that is to be replaced.
+  made = WriteNow(*other.state, {"requests", "order-1", "2", /*expected_revision=*/0});
+
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ((*GetNow(*one.state, "requests", "order-1"))->value, "2");
+}
+
+TEST_F(ClusterLeaderTest, BucketThatNobodyLeadsKeepsNoOtherFromBeingWritten) {
+  const Store store = OpenOrDie();
+  for (const char* const bucket : {"paces", "requests"}) {
+    absl::StatusOr<uint64_t> made;
+    do {
+      made = WriteNow(*store.state, {bucket, "k", "1", std::nullopt});
+    } while (absl::IsUnavailable(made.status()));
+    ASSERT_TRUE(made.ok()) << made.status();
+  }
+  ASSERT_TRUE(ClientOf(0).api().CallNow("STREAM.DELETE.KV_aulm-state-requests", {}, kPatience).ok());
+
+  std::vector<StateWrite> writes;
+  writes.reserve(200);
+  for (int i = 0; i < 200; ++i) writes.push_back({"paces", absl::StrCat("k-", i), "1", std::nullopt});
+  for (int round = 0; round < 20; ++round) {
+    // Tried again and again all the while.
+    store.state->Write({{"requests", absl::StrCat("k-", round), "1", std::nullopt}}, StateStore::Durability::kDurable,
+                       nullptr);
+    for (const absl::StatusOr<uint64_t>& written : WriteAllNow(*store.state, writes)) {
+      ASSERT_TRUE(written.ok()) << written.status();
+    }
+  }
 }
 
 // A server that was cut off from two others is all that is left: it has not heard of what they stored, and says so.
