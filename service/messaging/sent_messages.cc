@@ -103,8 +103,7 @@ void SentMessages::Find(absl::string_view account, absl::string_view session_id,
 
 void SentMessages::FindOrWait(const std::string& conversation, std::string key, bool looked, Found found) {
   std::optional<std::string> marks;
-  const bool elsewhere =
-      options_.elsewhere != nullptr && (!looked || options_.elsewhere->Possible(SessionOf(conversation)));
+  const bool elsewhere = options_.elsewhere != nullptr && (!looked || MayBeElsewhere(conversation));
   {
     absl::MutexLock lock(&mutex_);
     marks = Recall(key);  // the send may have ended while the store was asked
@@ -117,22 +116,28 @@ void SentMessages::FindOrWait(const std::string& conversation, std::string key, 
       sending->second.waiters.push_back({id, std::move(key), std::move(found), timer});
       return;
     }
-    if (!marks.has_value() && elsewhere && !closed_) {
-      const uint64_t id = next_waiter_++;
-      const Clock::TimerId timer = clock_.CallAfter(options_.second_look, [weak = weak_from_this(), id] {
-        if (const auto self = weak.lock()) self->LookAgain(id);
-      });
-      looking_again_.push_back({id, std::move(key), std::move(found), timer});
-      return;
-    }
+    if (!marks.has_value() && elsewhere && !closed_) return LookLater(std::move(key), std::move(found));
   }
   (marks.has_value() ? awaited_ : unknown_).Increment();
   const bool known = marks.has_value();
   std::move(found)(Match{known, std::move(marks).value_or("")});
 }
 
+bool SentMessages::MayBeElsewhere(const std::string& conversation) const {
+  return options_.elsewhere != nullptr && options_.elsewhere->Possible(SessionOf(conversation));
+}
+
+void SentMessages::LookLater(std::string key, Found found) {
+  const uint64_t id = next_waiter_++;
+  const Clock::TimerId timer = clock_.CallAfter(options_.second_look, [weak = weak_from_this(), id] {
+    if (const auto self = weak.lock()) self->LookAgain(id);
+  });
+  looking_again_.push_back({id, std::move(key), std::move(found), timer});
+}
+
 void SentMessages::EndOf(const std::string& conversation) {
   if (options_.elsewhere != nullptr) options_.elsewhere->End(SessionOf(conversation));
+  const bool elsewhere = MayBeElsewhere(conversation);
   std::vector<std::pair<Waiter, std::optional<std::string>>> through;
   {
     absl::MutexLock lock(&mutex_);
@@ -146,7 +151,12 @@ void SentMessages::EndOf(const std::string& conversation) {
         ++waiter;  // another send is still under way
         continue;
       }
-      through.emplace_back(std::move(*waiter), std::move(marks));
+      if (!marks.has_value() && elsewhere && !closed_) {  // another replica sends to the number, too
+        clock_.Cancel(waiter->timer);
+        LookLater(std::move(waiter->key), std::move(waiter->found));
+      } else {
+        through.emplace_back(std::move(*waiter), std::move(marks));
+      }
       waiter = waiters.erase(waiter);
     }
     if (last) conversations_.erase(sending);

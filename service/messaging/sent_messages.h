@@ -115,6 +115,9 @@ class SentMessages : public std::enable_shared_from_this<SentMessages> {
   // `looked`: the store has said that it does not know the message.
   void FindOrWait(const std::string& conversation, std::string key, bool looked, Found found)
       ABSL_LOCKS_EXCLUDED(mutex_);
+  // Whether another replica may be sending on the conversation's session.
+  bool MayBeElsewhere(const std::string& conversation) const;
+  void LookLater(std::string key, Found found) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndOf(const std::string& conversation) ABSL_LOCKS_EXCLUDED(mutex_);
   void GiveUp(const std::string& conversation, uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);
   void LookAgain(uint64_t waiter) ABSL_LOCKS_EXCLUDED(mutex_);

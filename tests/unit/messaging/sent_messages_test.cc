@@ -255,6 +255,20 @@ TEST_F(SentMessagesOfReplicasTest, AMessageThatTheOtherSettlesALittleLaterIsFoun
   ExpectCounted("memory", 1);
 }
 
+TEST_F(SentMessagesOfReplicasTest, AMessageOfTheOtherIsLookedForAfterASendOfOursToTheSameNumber) {
+  SentMessages::Expectation ours = messages_->Expect("default", kSession, kTo);
+  SentMessages::Expectation others = other_->Expect("default", kSession, kTo);
+  const Got got = Find("m-1");
+
+  ours.End();
+  EXPECT_FALSE(got->has_value());
+  StoreRecord("m-1");
+  others.End();
+  clock_.Advance(absl::Milliseconds(300));
+
+  ExpectLabelled(got);
+}
+
 TEST_F(SentMessagesOfReplicasTest, ASendOfTheOtherThatHasEndedIsLookedForUntilItIsSettled) {
   other_->Expect("default", kSession, kTo).End();
   const Got got = Find("m-1");
