@@ -22,7 +22,7 @@ constexpr absl::Duration kWithoutLeader = absl::Seconds(8);
 constexpr absl::Duration kBetweenReplacements = absl::Seconds(10);
 // A tick that comes so late says that we did not run: the leader may have answered meanwhile.
 constexpr absl::Duration kLateTick = absl::Seconds(2);
-constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
+constexpr absl::Duration kDrainStep = absl::Milliseconds(10);
 
 uint64_t EpochOf(const std::string& stream, const StreamInfo& info) {
   const std::string identity = absl::StrCat(stream, " ", info.created);
@@ -103,7 +103,10 @@ void JetStreamEventLog::OnConnected() {
 
 void JetStreamEventLog::Drain() {
   pipeline_.Close();
-  while (pipeline_.open() > 0) absl::SleepFor(kDrainStep);
+  while (pipeline_.open() > 0) {
+    loop_.Post([this] { pipeline_.Tick(); });  // the clock may have been stopped
+    absl::SleepFor(kDrainStep);
+  }
 }
 
 void JetStreamEventLog::Stop() {

@@ -16,7 +16,7 @@ namespace {
 // The time that a call may take: a caller of ours waits for it.
 constexpr absl::Duration kLimit = absl::Milliseconds(4500);
 constexpr absl::Duration kTryTimeout = absl::Milliseconds(1500);
-constexpr absl::Duration kDrainStep = absl::Milliseconds(2);
+constexpr absl::Duration kDrainStep = absl::Milliseconds(10);
 // What is known of more keys than this is forgotten: it only saves asking.
 constexpr size_t kMostKnown = 100'000;
 // Values of a listing that are asked for at once.
@@ -436,7 +436,11 @@ void JetStreamStateStore::Tick() {
 
 void JetStreamStateStore::Drain() {
   closed_ = true;
-  while (open_ > 0) absl::SleepFor(kDrainStep);
+  while (open_ > 0) {
+    requests_.Tick();  // the clock may have been stopped
+    thread_.Post([this] { Tick(); });
+    absl::SleepFor(kDrainStep);
+  }
 }
 
 }  // namespace aulm::gateway

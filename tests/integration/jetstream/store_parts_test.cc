@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "service/base/system_clock.h"
 #include "service/storage/jetstream/append_pipeline.h"
 #include "service/storage/jetstream/jetstream_api.h"
 #include "tests/integration/jetstream/store_fixture.h"
@@ -253,6 +254,28 @@ TEST_F(StorePartsTest, LeaderThatTakesMoreForStoredByHalvesThanIsKeptInMindIsRep
   EXPECT_TRUE(replaced);
   loop.Post([&] { pipeline.Stop(); });
   loop.Flush();
+}
+
+// As the gateway stops: nothing fires any more.
+TEST_F(StorePartsTest, EndsWithoutItsServerAndAfterItsClockThoughSomethingIsUnderWay) {
+  SystemClock clock;
+  prometheus::Registry registry;
+  absl::StatusOr<Store> store = OpenStore(options_, clock, random_, registry);
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(WriteNow(*store->state, {"requests", "k", "1", std::nullopt}).ok());
+  nats_->Kill();
+  absl::Status appended;
+  std::vector<absl::StatusOr<uint64_t>> written;
+  store->log->Append(EventOf("d-1"), [&](const absl::StatusOr<Appended>& result) { appended = result.status(); });
+  store->state->Write({{"requests", "k", "2", std::nullopt}}, StateStore::Durability::kDurable,
+                      [&](std::vector<absl::StatusOr<uint64_t>> results) { written = std::move(results); });
+
+  clock.Stop();
+  store->engine.reset();
+
+  EXPECT_TRUE(absl::IsUnavailable(appended)) << appended;
+  ASSERT_EQ(written.size(), 1u);
+  EXPECT_TRUE(absl::IsUnavailable(written[0].status())) << written[0].status();
 }
 
 TEST_F(StorePartsTest, SweepRemovesWhatIsOverAndNothingElse) {
