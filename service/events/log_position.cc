@@ -16,6 +16,17 @@ absl::Status StoreUnavailable(const absl::Status& cause) {
                       absl::StrCat("the event log cannot be read: ", cause.message()));
 }
 
+// Not OK when the cursor comes from a gateway that has read the shared log further than this one.
+absl::Status CheckKnown(EventLog& log, const Cursor& cursor) {
+  const LogInfo info = log.Info();
+  if (!info.Covers(cursor.epoch) || cursor.sequence <= info.head) return absl::OkStatus();
+  const absl::StatusOr<uint64_t> head = log.FindHead();
+  if (!head.ok()) return StoreUnavailable(head.status());
+  if (cursor.sequence > *head || cursor.sequence <= log.Info().head) return absl::OkStatus();
+  return GatewayError(GatewayReason::kStoreUnavailable,
+                      "this gateway has not read the event log as far as the cursor yet: try again");
+}
+
 }  // namespace
 
 absl::Status CursorExpired(const LogInfo& info, absl::string_view why) {
@@ -44,6 +55,7 @@ absl::StatusOr<Position> PositionAt(EventLog& log, uint64_t sequence) {
 }
 
 absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor) {
+  if (absl::Status known = CheckKnown(log, cursor); !known.ok()) return known;
   const LogInfo before = log.Info();
   if (absl::Status covered = CheckCoverage(cursor, before); !covered.ok()) return covered;
   const Position asked{cursor.sequence, cursor.fingerprint};

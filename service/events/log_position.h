@@ -39,7 +39,8 @@ absl::Status CursorExpired(const LogInfo& info, absl::string_view why);
 absl::Status CheckCoverage(const Cursor& cursor, const LogInfo& info);
 
 // The position of a cursor. Errors: CURSOR_EXPIRED when it is of another log, above the head, below what is kept, or
-// when another event stands at its sequence; STORE_UNAVAILABLE.
+// when another event stands at its sequence; STORE_UNAVAILABLE, also while this gateway has not read a shared log as
+// far as the one that the cursor is from.
 absl::StatusOr<Position> ResolveCursor(EventLog& log, const Cursor& cursor);
 
 // The position of `sequence`, with the fingerprint of the event there, where there is one. Error: STORE_UNAVAILABLE.

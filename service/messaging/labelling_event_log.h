@@ -22,6 +22,7 @@ class LabellingEventLog final : public EventLog {
 
   absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override { return log_.Read(after, limits); }
   absl::StatusOr<uint64_t> FindTime(absl::Time time) override { return log_.FindTime(time); }
+  absl::StatusOr<uint64_t> FindHead() override { return log_.FindHead(); }
   LogInfo Info() const override { return log_.Info(); }
   void Watch(std::function<void(uint64_t head)> on_head) override { log_.Watch(std::move(on_head)); }
   void Unwatch() override { log_.Unwatch(); }

@@ -118,6 +118,10 @@ class EventLog {
   // Blocks. Errors: UNAVAILABLE.
   virtual absl::StatusOr<uint64_t> FindTime(absl::Time time) = 0;
 
+  // The head as whoever stores the log has it: where gateways share it, Info() follows, by moments or for as long as a
+  // connection is broken. Blocks on the network. Errors: UNAVAILABLE.
+  virtual absl::StatusOr<uint64_t> FindHead() = 0;
+
   // Cheap and never blocks: from memory.
   virtual LogInfo Info() const = 0;
 

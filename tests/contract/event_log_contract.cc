@@ -513,6 +513,16 @@ TEST_P(EventLogContract, IngestedTimeNeverDecreases) {
   for (size_t i = 1; i < page->events.size(); ++i) EXPECT_GE(page->events[i].ingested, page->events[i - 1].ingested);
 }
 
+TEST_P(EventLogContract, FindHeadIsTheNewestEventEverStored) {
+  EXPECT_EQ(log().FindHead().value_or(1), 0u);
+  Append("d-1");
+  const uint64_t head = Append("d-2");
+
+  EXPECT_EQ(log().FindHead().value_or(0), head);
+  engine_->ExpireEvents();
+  EXPECT_EQ(log().FindHead().value_or(0), head);
+}
+
 TEST_P(EventLogContract, FindTimeOnAnEmptyLogIsTheHead) {
   absl::StatusOr<uint64_t> found = log().FindTime(engine_->Now());
 

@@ -60,7 +60,7 @@ class FakeEventLog final : public EventLog {
     append_failure_ = std::move(status);
   }
 
-  // Every Read and FindTime fails with `status` until it is set to OK.
+  // Every Read, FindTime and FindHead fails with `status` until it is set to OK.
   void FailReads(absl::Status status) ABSL_LOCKS_EXCLUDED(mutex_) {
     absl::MutexLock lock(&mutex_);
     read_failure_ = std::move(status);
@@ -139,6 +139,12 @@ class FakeEventLog final : public EventLog {
     for (const auto& stored : stored_) {
       if (stored->ingested >= time) return stored->sequence - 1;
     }
+    return info_.head;
+  }
+
+  absl::StatusOr<uint64_t> FindHead() override ABSL_LOCKS_EXCLUDED(mutex_) {
+    absl::MutexLock lock(&mutex_);
+    if (!read_failure_.ok()) return read_failure_;
     return info_.head;
   }
 
@@ -268,6 +274,7 @@ class ReplicaEventLog final : public EventLog {
   void Append(NewEvent event, AppendCallback done) override { log_.Append(std::move(event), std::move(done)); }
   absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override { return log_.Read(after, limits); }
   absl::StatusOr<uint64_t> FindTime(absl::Time time) override { return log_.FindTime(time); }
+  absl::StatusOr<uint64_t> FindHead() override { return log_.FindHead(); }
   LogInfo Info() const override { return log_.Info(); }
   void Watch(std::function<void(uint64_t head)> on_head) override { log_.WatchFor(this, std::move(on_head)); }
   void Unwatch() override { log_.UnwatchFor(this); }

@@ -69,19 +69,33 @@ absl::Status StreamReader::FetchWindow(uint64_t first, uint64_t count, Fetched& 
   return absl::OkStatus();
 }
 
-absl::Status StreamReader::FetchFromLeader(uint64_t sequence, Fetched& fetched) const {
-  absl::StatusOr<boost::json::object> answer = api_.CallNow(absl::StrCat("STREAM.INFO.", stream_), {}, kLimit);
+absl::StatusOr<uint64_t> StreamReader::FindHead() const {
+  const absl::StatusOr<StreamInfo> info = Look();
+  if (!info.ok()) return info.status();
+  if (!info->in_touch) return absl::UnavailableError("nats: the stream's leader is cut off from the others");
+  return info->last;
+}
+
+absl::StatusOr<StreamInfo> StreamReader::Look() const {
+  const absl::StatusOr<boost::json::object> answer = api_.CallNow(absl::StrCat("STREAM.INFO.", stream_), {}, kLimit);
   if (!answer.ok()) return absl::UnavailableError(answer.status().message());
-  const StreamInfo info = ParseStreamInfo(*answer);
+  StreamInfo info = ParseStreamInfo(*answer);
   on_info_(info);
-  if (sequence < info.first) {
-    fetched.through = info.first - 1;
+  return info;
+}
+
+absl::Status StreamReader::FetchFromLeader(uint64_t sequence, Fetched& fetched) const {
+  const absl::StatusOr<StreamInfo> info = Look();
+  if (!info.ok()) return info.status();
+  if (sequence < info->first) {
+    fetched.through = info->first - 1;
     return absl::OkStatus();
   }
-  answer = api_.CallNow(absl::StrCat("STREAM.MSG.GET.", stream_), {{"seq", sequence}, {"next_by_subj", ">"}}, kLimit);
+  const absl::StatusOr<boost::json::object> answer =
+      api_.CallNow(absl::StrCat("STREAM.MSG.GET.", stream_), {{"seq", sequence}, {"next_by_subj", ">"}}, kLimit);
   if (absl::IsNotFound(answer.status()) && !IsTransient(answer.status())) {
     // Deleted, and nothing after it.
-    fetched.through = std::max(sequence, info.last);
+    fetched.through = std::max(sequence, info->last);
     return absl::OkStatus();
   }
   if (!answer.ok()) return absl::UnavailableError(answer.status().message());

@@ -28,7 +28,12 @@ class StreamReader {
   // bytes than `max_bytes`, but one event always, where there is one. Errors: UNAVAILABLE.
   absl::StatusOr<Fetched> Fetch(uint64_t first, uint64_t last, size_t max_events, size_t max_bytes) const;
 
+  // The sequence of the newest message, by a leader that the others follow. Errors: UNAVAILABLE.
+  absl::StatusOr<uint64_t> FindHead() const;
+
  private:
+  // Tells of it, too.
+  absl::StatusOr<StreamInfo> Look() const;
   absl::Status FetchWindow(uint64_t first, uint64_t count, Fetched& fetched) const;
   // What stands at `sequence` or, where nothing does, what comes after it.
   absl::Status FetchFromLeader(uint64_t sequence, Fetched& fetched) const;

@@ -28,6 +28,7 @@ class SqliteEventLog final : public EventLog {
   void Append(NewEvent event, AppendCallback done) override;
   absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override;
   absl::StatusOr<uint64_t> FindTime(absl::Time time) override;
+  absl::StatusOr<uint64_t> FindHead() override { return Info().head; }
   LogInfo Info() const override;
   void Watch(std::function<void(uint64_t head)> on_head) override;
   void Unwatch() override;

@@ -31,6 +31,24 @@ Cursor EarliestCursorOf(const absl::Status& expired) {
   return cursor.value_or(Cursor{});
 }
 
+// A log whose figures are those of a while ago: an engine deletes first and tells after, and one that others share
+// hears late of what they appended.
+class LateFigures final : public EventLog {
+ public:
+  explicit LateFigures(FakeEventLog& log) : log_(log), info_(log.Info()) {}
+  void Append(NewEvent event, AppendCallback done) override { log_.Append(std::move(event), std::move(done)); }
+  absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override { return log_.Read(after, limits); }
+  absl::StatusOr<uint64_t> FindTime(absl::Time time) override { return log_.FindTime(time); }
+  absl::StatusOr<uint64_t> FindHead() override { return log_.FindHead(); }
+  LogInfo Info() const override { return info_; }
+  void Watch(std::function<void(uint64_t)> on_head) override { log_.Watch(std::move(on_head)); }
+  void Unwatch() override { log_.Unwatch(); }
+
+ private:
+  FakeEventLog& log_;
+  const LogInfo info_;
+};
+
 TEST(ResolveCursorTest, TheCursorOfAnEventStandsAtIt) {
   FakeEventLog log;
   AppendInbound(log, 1, 5);
@@ -52,6 +70,18 @@ TEST(ResolveCursorTest, AboveTheHeadIsExpired) {
   FakeEventLog log;
   AppendInbound(log, 1, 5);
   EarliestCursorOf(ResolveCursor(log, {log.Info().epoch, 6, 1}).status());
+}
+
+TEST(ResolveCursorTest, OfAGatewayThatHasReadFurtherIsAskedForAgain) {
+  FakeEventLog log;
+  AppendInbound(log, 1, 5);
+  LateFigures late(log);
+  AppendInbound(log, 6, 6);
+
+  EXPECT_TRUE(HasReason(ResolveCursor(late, CursorOf(log, 6)).status(), GatewayReason::kStoreUnavailable));
+  EarliestCursorOf(ResolveCursor(late, {log.Info().epoch, 7, 1}).status());
+  log.FailReads(absl::UnavailableError("no answer"));
+  EXPECT_TRUE(HasReason(ResolveCursor(late, {log.Info().epoch, 7, 1}).status(), GatewayReason::kStoreUnavailable));
 }
 
 TEST(ResolveCursorTest, BelowRetentionIsExpired) {
@@ -173,22 +203,6 @@ TEST(ReadOnwardTest, NeverPassesOverALogThatWasTrimmedEmpty) {
   EXPECT_TRUE(ReadOnward(log, 5, {}).ok());
   EXPECT_EQ(EarliestCursorOf(ReadOnward(log, 4, {}).status()).sequence, 5u);
 }
-
-// An engine deletes first and tells its figures after.
-class LateFigures final : public EventLog {
- public:
-  explicit LateFigures(FakeEventLog& log) : log_(log), info_(log.Info()) {}
-  void Append(NewEvent event, AppendCallback done) override { log_.Append(std::move(event), std::move(done)); }
-  absl::StatusOr<EventPage> Read(uint64_t after, const ReadLimits& limits) override { return log_.Read(after, limits); }
-  absl::StatusOr<uint64_t> FindTime(absl::Time time) override { return log_.FindTime(time); }
-  LogInfo Info() const override { return info_; }
-  void Watch(std::function<void(uint64_t)> on_head) override { log_.Watch(std::move(on_head)); }
-  void Unwatch() override { log_.Unwatch(); }
-
- private:
-  FakeEventLog& log_;
-  const LogInfo info_;
-};
 
 TEST(ReadOnwardTest, SeesRetentionWhoseFiguresAreNotOutYet) {
   FakeEventLog log;
