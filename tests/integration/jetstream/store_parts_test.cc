@@ -94,18 +94,22 @@ TEST_F(StorePartsTest, PeerAnswersWithWordsOrWithAnError) {
 TEST_F(StorePartsTest, AnswerMayComeLaterAndFromAnotherThread) {
   Store one = OpenOrDie();
   Store other = OpenOrDie();
-  std::thread answering;
+  absl::Mutex mutex;
+  std::vector<std::thread> answering;
   other.peers->Answer([&](std::string question, PeerChannel::AskCallback answer) {
-    answering = std::thread([question = std::move(question), answer = std::move(answer)]() mutable {
+    absl::MutexLock lock(&mutex);
+    answering.emplace_back([question = std::move(question), answer = std::move(answer)]() mutable {
       std::move(answer)(std::string(60'000, question.front()));
     });
   });
 
   AwaitListening(*one.peers, other.peers->Self());
-  answering.join();
   const absl::StatusOr<std::string> answer = AskNow(*one.peers, other.peers->Self(), "x");
-  answering.join();
 
+  {
+    absl::MutexLock lock(&mutex);
+    for (std::thread& thread : answering) thread.join();
+  }
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(*answer, std::string(60'000, 'x'));
 }
