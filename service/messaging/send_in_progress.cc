@@ -59,28 +59,29 @@ void SendInProgress::Begin() {
   LookUp();
 }
 
-void SendInProgress::Enter(Step step) {
+SendInProgress::Step SendInProgress::Enter(Step step) {
   absl::MutexLock lock(&mutex_);
-  step_ = step;
+  return std::exchange(step_, step);
 }
 
 void SendInProgress::LookUp() {
   if (IsOver()) return EndWith(GivenUpStatus());
   if (!leads_) {
-    Enter(Step::kFollowing);
+    // Once it has followed, another call may have sent the message: it is following then until the id is found free.
+    const bool is_first = Enter(Step::kFollowing) == Step::kLookingUp;
     // Where it follows, whoever leads may be calling LookUp by now: nothing of the send's is touched any more.
     const bool leads = environment_.in_flight.LeadOrFollow(id(), [self = shared_from_this()] { self->LookUp(); });
     if (!leads) return environment_.ledger.CountFollower();
     leads_ = true;
+    if (is_first) Enter(Step::kLookingUp);
   }
-  Enter(Step::kLookingUp);
   environment_.ledger.LookUp(send_, digest_, [self = shared_from_this()](absl::StatusOr<RequestLedger::Found> found) {
     self->OnFound(std::move(found));
   });
 }
 
 void SendInProgress::OnFound(absl::StatusOr<RequestLedger::Found> found) {
-  if (!found.ok()) return EndWith(found.status());
+  if (!found.ok()) return EndWith(IsFollowing() ? InFlightStatus() : found.status());
   switch (found->state) {
     case RequestLedger::Found::State::kAbsent:
       return Pace();
@@ -117,12 +118,7 @@ void SendInProgress::OnDeadline() {
     if (step != Step::kAsking) given_up_ = true;  // from here on it is not asked
   }
   if (step == Step::kAsking) return;
-  if (step == Step::kFollowing) {
-    return Answer(WithOutcome(GatewayError(GatewayReason::kRequestInFlight,
-                                           "another call with this request_id is still under way; call again with the "
-                                           "same request_id to hear of its outcome"),
-                              Outcome::kUnknown));
-  }
+  if (step == Step::kFollowing) return Answer(InFlightStatus());
   absl::Status late = WithOutcome(
       GatewayError(GatewayReason::kCallDeadline, "the deadline came before the message was sent; try again"),
       Outcome::kNotSent);
@@ -164,7 +160,10 @@ void SendInProgress::Claim() {
   environment_.ledger.Take(send_, digest_, client_->account(),
                            [self = shared_from_this()](absl::StatusOr<std::optional<RequestLedger::Claim>> claim) {
                              if (!claim.ok()) return self->EndWith(claim.status());
-                             if (!claim->has_value()) return self->LookUp();
+                             if (!claim->has_value()) {  // another call has it
+                               self->Enter(Step::kFollowing);
+                               return self->LookUp();
+                             }
                              self->claim_ = *std::move(claim);
                              self->Ask();
                            });
@@ -287,6 +286,18 @@ void SendInProgress::Cancel() {
 bool SendInProgress::IsOver() const {
   absl::MutexLock lock(&mutex_);
   return given_up_ || answered_;
+}
+
+bool SendInProgress::IsFollowing() const {
+  absl::MutexLock lock(&mutex_);
+  return step_ == Step::kFollowing;
+}
+
+absl::Status SendInProgress::InFlightStatus() {
+  return WithOutcome(GatewayError(GatewayReason::kRequestInFlight,
+                                  "another call with this request_id is still under way; call again with the same "
+                                  "request_id to hear of its outcome"),
+                     Outcome::kUnknown);
 }
 
 absl::Status SendInProgress::GivenUpStatus() const {

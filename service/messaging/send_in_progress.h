@@ -71,13 +71,16 @@ class SendInProgress final : public PendingSend,
   // The caller has gone or been answered: nothing more is to be begun for it.
   bool IsOver() const ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status GivenUpStatus() const;
+  static absl::Status InFlightStatus();
   // Until aulm is asked, whose client watches it then.
   void WatchDeadline() ABSL_LOCKS_EXCLUDED(mutex_);
   void OnDeadline() ABSL_LOCKS_EXCLUDED(mutex_);
   // Tells the caller, if nobody has yet.
   void Answer(absl::StatusOr<SendAnswer> answer) ABSL_LOCKS_EXCLUDED(mutex_);
   void LogSettledLate(const absl::StatusOr<SendResult>& result) const;
-  void Enter(Step step) ABSL_LOCKS_EXCLUDED(mutex_);
+  // The step before.
+  Step Enter(Step step) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool IsFollowing() const ABSL_LOCKS_EXCLUDED(mutex_);
   // The request id among those of all callers.
   std::string id() const;
 

@@ -61,8 +61,8 @@ class SenderTest : public testing::Test {
 
   SenderTest() { Restart("replica-1"); }
 
-  // A new process with the same store.
-  void Restart(const std::string& owner, size_t slots = 100) {
+  // A new process with the same store; where it is not the sole owner, the one before may still be there.
+  void Restart(const std::string& owner, size_t slots = 100, bool sole_owner = true) {
     last_.reset();
     sender_.reset();
     accounts_.emplace();
@@ -73,7 +73,7 @@ class SenderTest : public testing::Test {
     auto client = AulmClient::Create(options, transport_, std::make_shared<AulmAddress>(), clock_, metrics_);
     ASSERT_TRUE(client.ok()) << client.status();
     accounts_->Add(*std::move(client), {});
-    ledger_.emplace(RequestLedger::Options{.owner = owner}, claims_, clock_, registry_);
+    ledger_.emplace(RequestLedger::Options{.owner = owner, .sole_owner = sole_owner}, claims_, clock_, registry_);
     retries_.emplace(RetryPolicy::Options{}, random_);
     messages_ = SentMessages::Create({}, store_, clock_, restarted_registry_.emplace());
     quotas_ = Quotas::Create({.refuse_when_used_up = true}, store_, clock_, *restarted_registry_);
@@ -329,6 +329,34 @@ TEST_F(SenderTest, FollowerIsToldAtItsOwnDeadlineThatTheOtherCallIsUnderWay) {
 
   ExpectError(answer, GatewayReason::kRequestInFlight, Outcome::kUnknown);
   EXPECT_TRUE(absl::IsAborted((*answer)->status()));
+}
+
+TEST_F(SenderTest, FollowerWhoseLookComesTooLateIsNotCalledUnsent) {
+  Begin(TextSendOf("order-1"));
+  Restart("replica-2", 100, /*sole_owner=*/false);
+  Send repeat = TextSendOf("order-1");
+  repeat.answer_by = clock_.Now() + absl::Seconds(5);
+  const Answer answer = Begin(repeat);
+  store_.Hold();
+  clock_.Advance(absl::Seconds(1));  // it looks again
+  ASSERT_FALSE(answer->has_value());
+
+  clock_.Advance(absl::Seconds(4));
+
+  ExpectError(answer, GatewayReason::kRequestInFlight, Outcome::kUnknown);
+  store_.Release();
+}
+
+TEST_F(SenderTest, FollowerWhoseLookFailsIsNotCalledUnsent) {
+  Begin(TextSendOf("order-1"));
+  Restart("replica-2", 100, /*sole_owner=*/false);
+  const Answer answer = Begin(TextSendOf("order-1"));
+  ASSERT_FALSE(answer->has_value());
+
+  store_.FailWith(absl::UnavailableError("no answer"));
+  clock_.Advance(absl::Seconds(1));
+
+  ExpectError(answer, GatewayReason::kRequestInFlight, Outcome::kUnknown);
 }
 
 TEST_F(SenderTest, DetachedSendIsSettledForTheNextCall) {
